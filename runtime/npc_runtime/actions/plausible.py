@@ -1,0 +1,30 @@
+"""Which possible actions the player's words are about: a small model chooses well only among few."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from npc_runtime.content.action import ActionOption, ArgumentOption
+from npc_runtime.content.wording import content_words, overlap
+
+_MOST = 2
+"""Actions that are left at most."""
+
+
+def plausible(options: Sequence[ActionOption], player_line: str) -> tuple[ActionOption, ...]:
+    """The actions whose name or description shares words with what the player said, best first.
+
+    Where the player named one of an argument's choices, only what was named is left of them.
+
+    Args:
+        options: What is possible now.
+        player_line: The player's words.
+    """
+    said = content_words(player_line)
+    scores = [(overlap(said, content_words(f"{o.name.replace('_', ' ')} {o.description}")), o) for o in options]
+    best = sorted((pair for pair in scores if pair[0]), key=lambda pair: -pair[0])[:_MOST]
+    return tuple(replace(option, args=tuple(_named(a, said) for a in option.args)) for _, option in best)
+
+
+def _named(argument: ArgumentOption, said: frozenset[str]) -> ArgumentOption:
+    named = tuple(c for c in argument.choices if overlap(content_words(c.replace("_", " ")), said))
+    return replace(argument, choices=named) if named else argument

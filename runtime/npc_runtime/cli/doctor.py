@@ -1,0 +1,208 @@
+"""`doctor`: what works on this machine and what does not, with the fix for each."""
+
+import importlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import anyio
+
+from npc_runtime import __version__
+from npc_runtime.cli import console, demo
+from npc_runtime.config import Settings
+from npc_runtime.content.library import Library
+from npc_runtime.engines import running
+from npc_runtime.errors import NpcError
+from npc_runtime.models.hardware import this_machine
+from npc_runtime.models.locate import locate
+from npc_runtime.models.registry import Kind, Registry
+from npc_runtime.models.store import own_registry
+
+_PORTAUDIO = "on Debian or Ubuntu: sudo apt install libportaudio2; on Fedora: sudo dnf install portaudio"
+_LIBGOMP = "on Debian or Ubuntu: sudo apt install libgomp1; on Fedora: sudo dnf install libgomp"
+_SERVERS = {
+    11434: "Ollama",
+    1234: "LM Studio",
+    8080: "llama-server",
+    5001: "KoboldCpp",
+    5000: "text-generation-webui",
+    8000: "vLLM",
+    3001: "AnythingLLM",
+}
+"""Usual loopback ports of local model servers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    state: Literal["ok", "note", "bad"]
+    """`note`: something optional is missing; `bad`: `demo` would not work."""
+    subject: str
+    message: str
+    fix: str = ""
+
+
+def doctor(library: Library, settings: Settings, *, as_json: bool = False) -> int:
+    """Look at everything, and print what was found.
+
+    Returns:
+        0 if `demo` would work, else 3.
+    """
+    findings = list(_look(library, settings))
+    bad = any(finding.state == "bad" for finding in findings)
+    if as_json:
+        console.out(json.dumps({"ok": not bad, "findings": [asdict(finding) for finding in findings]}, indent=2))
+        return 3 if bad else 0
+    signs = {"ok": "ok  ", "note": "note", "bad": "FIX "}
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        console.out(f"{signs[finding.state]}  {finding.subject:{width}}  {finding.message}")
+        if finding.fix:
+            console.out(f"      {'':{width}}  → {finding.fix}")
+    console.out()
+    console.out("The demo cannot run until the lines marked FIX are done." if bad else "The demo works here.")
+    return 3 if bad else 0
+
+
+def _look(library: Library, settings: Settings) -> Iterator[Finding]:
+    machine = this_machine()
+    memory = f"{machine.available / 2**30:.1f} of {machine.total / 2**30:.1f} GiB memory free"
+    gpus = ", ".join(gpu.name for gpu in machine.gpus) or "no graphics processor that would help"
+    yield Finding("ok", "runtime", f"npc-runtime {__version__}")
+    yield Finding("ok", "machine", f"{machine.cores} cores, {memory}, {gpus}")
+    yield from _packages()
+    yield from _models(settings)
+    yield from _folders(settings)
+    yield _content(library)
+    yield from _audio()
+    yield from _ports()
+    yield _engine(library, settings)
+
+
+def _packages() -> Iterator[Finding]:
+    for module, what, native in (
+        ("faster_whisper", "speech-to-text", ""),
+        ("xllamacpp", "language model engine", _LIBGOMP),
+        ("piper", "voice", ""),
+        ("soundfile", "sound files", ""),
+    ):
+        yield _import(module, what, native)
+    if importlib.util.find_spec("llama_cpp") is None:
+        message = "not built; only needed for llm.backend = llama-cpp-python"
+        yield Finding("note", "second engine", message, "install the extra llama-cpp-python (needs a C++ compiler)")
+    else:
+        yield _import("llama_cpp", "second engine", _LIBGOMP)
+
+
+def _import(module: str, subject: str, native_fix: str) -> Finding:
+    try:
+        if module == "faster_whisper":
+            from npc_runtime.stt.whisper_import import faster_whisper
+
+            faster_whisper()
+        else:
+            importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        return Finding("bad", subject, f"the package {error.name} is not installed", f"pip install {error.name}")
+    except (ImportError, OSError) as error:
+        return Finding("bad", subject, f"{module} cannot be loaded: {error}", native_fix)
+    return Finding("ok", subject, module)
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    registry = Registry.load(own_registry(settings.model_cache))
+    wanted: list[tuple[Kind, str]] = [
+        ("llm", settings.llm.model),
+        ("stt", settings.stt.model),
+        ("tts", settings.tts.model),
+    ]
+    for kind, configured in wanted:
+        try:
+            model = locate(
+                configured or registry.default(kind).id, cache=settings.model_cache, kind=kind, registry=registry
+            )
+        except NpcError as error:
+            yield Finding("bad", f"{kind} model", error.message, error.hint)
+            continue
+        licence = f", {model.entry.licence}" if model.entry else ""
+        yield Finding("ok", f"{kind} model", f"{model.id} (from {model.origin}{licence})")
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    folder = settings.state_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        yield Finding("note", "state folder", f"{folder} cannot be written to: {error.strerror}", "use --state DIR")
+    else:
+        free = shutil.disk_usage(folder).free / 1e9
+        state: Literal["ok", "note"] = "ok" if free > 1 else "note"
+        yield Finding(state, "state folder", f"{folder}, {free:.1f} GB free", "" if free > 1 else "free some space")
+    if not os.access(Path.cwd(), os.W_OK):
+        yield Finding("note", "this folder", f"{Path.cwd()} cannot be written to", "give demo another with --out DIR")
+
+
+def _content(library: Library) -> Finding:
+    characters = library.characters()
+    if library.problems:
+        first = library.problems[0]
+        return Finding(
+            "note", "characters", f"{len(characters)} load, some have mistakes: {first}", "npc-runtime check"
+        )
+    return Finding("ok", "characters", ", ".join(character.id for character in characters))
+
+
+def _audio() -> Iterator[Finding]:
+    try:
+        sounddevice = importlib.import_module("sounddevice")
+        devices = list(sounddevice.query_devices())
+    except ModuleNotFoundError:
+        yield Finding("note", "audio", "the package sounddevice is not installed", "pip install sounddevice")
+        return
+    except OSError:
+        yield Finding("note", "audio", "PortAudio is not installed: no microphone, no speakers", _PORTAUDIO)
+        return
+    except Exception as error:  # PortAudio's own error class exists only where PortAudio does
+        yield Finding("note", "audio", f"audio devices cannot be listed: {error}")
+        return
+    for subject, key in (("microphone", "max_input_channels"), ("speakers", "max_output_channels")):
+        names = [str(device["name"]) for device in devices if device[key] > 0]
+        if names:
+            yield Finding("ok", subject, ", ".join(names[:3]))
+        else:
+            yield Finding("note", subject, "none found; WAV files and typed text work without")
+
+
+def _ports() -> Iterator[Finding]:
+    found = [name for port, name in _SERVERS.items() if _answers(port)]
+    message = f"something answers where {', '.join(found)} usually does" if found else "none found"
+    yield Finding("ok", "model servers", message)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _engine(library: Library, settings: Settings) -> Finding:
+    """Whether the engines really start: the one check that cannot be fooled."""
+
+    async def attempt() -> None:
+        async with running(settings, [library.character(demo.CHARACTER)]):
+            pass
+
+    try:
+        anyio.run(attempt)
+    except NpcError as error:
+        return Finding("bad", "engines", error.message, error.hint)
+    return Finding("ok", "engines", "all three start")

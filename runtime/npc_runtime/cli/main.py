@@ -1,0 +1,230 @@
+"""The command `npc-runtime`: reads the command line, and turns every failure into one readable message."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from npc_runtime import __version__
+from npc_runtime.cli import console
+from npc_runtime.errors import InputError, NpcError, UsageError
+
+if TYPE_CHECKING:
+    from npc_runtime.config import Settings
+    from npc_runtime.content.library import Library
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="npc-runtime",
+    help="Living characters for any moddable game, on your own machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+models_app = typer.Typer(help="Known models: list them, get them, check them.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+Content = Annotated[Path | None, typer.Option("--content", help="Content folder with characters/ and actions/.")]
+State = Annotated[Path | None, typer.Option("--state", help="Folder for models, memory and logs.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the files of the exchange.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Repeat a reply; a new one each time without it.")]
+Wav = Annotated[Path | None, typer.Option("--wav", help="What the player says: WAV, FLAC, OGG or MP3.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    if version:
+        console.out(f"npc-runtime {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    wav: Wav = None,
+    character: Annotated[str, typer.Option("--character", help="Who is spoken to.")] = "",
+    out: Out = Path("npc-demo"),
+    json: Json = False,
+    content: Content = None,
+    state: State = None,
+    seed: Seed = None,
+) -> None:
+    """Hear a character answer: a line of speech in, words, actions, voice and mouth out."""
+    from npc_runtime.cli import demo as bundled
+    from npc_runtime.cli.say import Request
+
+    request = Request(
+        character=character or bundled.CHARACTER,
+        wav=wav or bundled.player_line(),
+        text="",
+        scene=bundled.scene(),
+        out=out,
+        json=json,
+        seed=bundled.SEED if seed is None else seed,
+    )
+    _say(request, content, state)
+
+
+@app.command()
+def say(
+    character: Annotated[str, typer.Option("--character", help="Who is spoken to: id, name or alias.")],
+    wav: Wav = None,
+    text: Annotated[str | None, typer.Option("--text", help="What the player says.")] = None,
+    scene: Annotated[Path | None, typer.Option("--scene", help="What is around: a file as in scenes/.")] = None,
+    out: Out = Path("npc-demo"),
+    json: Json = False,
+    content: Content = None,
+    state: State = None,
+    seed: Seed = None,
+) -> None:
+    """Say one thing to a character."""
+    from npc_runtime.cli.say import Request
+    from npc_runtime.content.scenes import load_scene
+    from npc_runtime.scene import Scene
+
+    if (wav is None) == (text is None):
+        raise UsageError("say takes either --wav FILE or --text TEXT.")
+    around = load_scene(scene) if scene is not None else Scene()
+    request = Request(character=character, wav=wav, text=text or "", scene=around, out=out, json=json, seed=seed)
+    _say(request, content, state)
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; the current folder if none.")] = None,
+) -> None:
+    """Check characters, action packs, knowledge, scenes, tests and settings."""
+    from npc_runtime.cli.check import check as run
+
+    raise typer.Exit(run(paths or [Path()]))
+
+
+@app.command()
+def doctor(json: Json = False, content: Content = None, state: State = None) -> None:
+    """Show what works on this machine and what does not, with the fix for each."""
+    from npc_runtime.cli.doctor import doctor as run
+
+    settings = _settings(content, state)
+    raise typer.Exit(run(_library(settings), settings, as_json=json))
+
+
+@app.command()
+def schema(name: Annotated[str, typer.Argument(help="character, action, config or protocol")]) -> None:
+    """Print the JSON Schema of a file or of the protocol."""
+    from npc_runtime.cli.schema import schema as run
+
+    console.out(run(name))
+
+
+@models_app.command("list")
+def models_list(json: Json = False, state: State = None) -> None:
+    """The known models and where they are."""
+    from npc_runtime.cli.models import list_models
+
+    raise typer.Exit(list_models(cache=_settings(None, state).model_cache, json_output=json))
+
+
+@models_app.command("pull")
+def models_pull(
+    ids: Annotated[list[str] | None, typer.Argument(help="Model ids; the default models if none.")] = None,
+    state: State = None,
+) -> None:
+    """Download models into the cache."""
+    from npc_runtime.cli.models import pull
+
+    raise typer.Exit(pull(ids or [], cache=_settings(None, state).model_cache))
+
+
+@models_app.command("verify")
+def models_verify(
+    ids: Annotated[list[str] | None, typer.Argument(help="Model ids; all that are here if none.")] = None,
+    state: State = None,
+) -> None:
+    """Compare the models on this machine with their known hashes."""
+    from npc_runtime.cli.models import verify
+
+    raise typer.Exit(verify(ids or [], cache=_settings(None, state).model_cache))
+
+
+@models_app.command("fit")
+def models_fit(
+    game_ram: Annotated[float, typer.Option("--game-ram", help="Memory to leave for the game, in GiB.")] = 4.0,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Which models run on this machine beside a game."""
+    from npc_runtime.cli.models import fit
+
+    raise typer.Exit(fit(cache=_settings(None, state).model_cache, reserve=int(game_ram * 2**30), json_output=json))
+
+
+def _say(request: Any, content: Path | None, state: Path | None) -> None:
+    from npc_runtime.cli.models import offer_pull
+    from npc_runtime.cli.say import say as run
+    from npc_runtime.models.locate import MissingModelError
+
+    settings = _settings(content, state)
+    library = _library(settings)
+    while True:
+        try:
+            raise typer.Exit(run(request, library, settings))
+        except MissingModelError as missing:
+            if request.json or not offer_pull(missing, cache=settings.model_cache, interactive=console.interactive()):
+                raise
+
+
+def _settings(content: Path | None, state: Path | None) -> "Settings":
+    from npc_runtime.config import load
+
+    if content is not None and not content.is_dir():
+        raise InputError(f"There is no content folder {content}.", hint="check --content")
+    return load(content, overrides={"content": content, "state": state})
+
+
+def _library(settings: "Settings") -> "Library":
+    from npc_runtime.content.library import Library
+    from npc_runtime.resources import bundled
+
+    return Library.load([settings.content or Path(), bundled()])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: What follows the command's name; this process's own by default.
+    """
+    console.prepare()
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        app(arguments, standalone_mode=True)
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        console.fail(_readable(error))
+
+
+def _readable(error: BaseException) -> NpcError:
+    """The failure that a person can act on, wherever in a group of failures it is."""
+    if isinstance(error, NpcError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        inner = [_readable(nested) for nested in error.exceptions]
+        return next((failure for failure in inner if failure.code != "internal"), inner[0])
+    return NpcError(
+        f"Something unexpected went wrong: {type(error).__name__}: {error}",
+        hint="run the same command with --debug and report what it prints",
+        code="internal",
+    )

@@ -1,0 +1,100 @@
+"""The files of one exchange: `events.jsonl`, `reply.wav`, `visemes.json`, `report.html`."""
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npc_runtime import events
+from npc_runtime.errors import OutputError
+from npc_runtime.speech import Samples
+from npc_runtime.tts.wav import write_wav
+
+_SILENCE_RATE = 22_050
+
+Report = Callable[[Path, Sequence[dict[str, Any]], bytes], None]
+
+
+def prepare(folder: Path) -> Path:
+    """Make the output folder, and find out before any work is done whether it can be written to.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return folder
+
+
+def reply_audio(said: Sequence[events.Event]) -> tuple[Samples, int]:
+    """The sound of the whole reply.
+
+    Returns:
+        Samples, shape (n,), and their rate in Hz.
+    """
+    pieces = [event for event in said if isinstance(event, events.SpeechAudio)]
+    rate = pieces[0].rate if pieces else _SILENCE_RATE
+    pcm = b"".join(piece.pcm for piece in pieces)
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768), rate
+
+
+def write(folder: Path, said: Sequence[events.Event], *, report: Report) -> list[Path]:
+    """Write the four files, each whole or not at all.
+
+    Args:
+        folder: From `prepare`.
+        said: The events of the exchange, in order.
+        report: Writes the report: path, messages, WAV file of the reply.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    audio, rate = reply_audio(said)
+    wire = [events.to_wire(event, seq) for seq, event in enumerate(said, start=1)]
+    try:
+        paths = [folder / name for name in ("events.jsonl", "reply.wav", "visemes.json", "report.html")]
+        _write_text(paths[0], "".join(json.dumps(message, ensure_ascii=False) + "\n" for message in wire))
+        write_wav(paths[1], audio, rate)
+        _write_text(paths[2], json.dumps(_visemes(said, len(audio) * 1000 / rate), ensure_ascii=False) + "\n")
+        report(paths[3], wire, paths[1].read_bytes())
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return paths
+
+
+def _visemes(said: Sequence[events.Event], duration_ms: float) -> dict[str, Any]:
+    tracks = [event for event in said if isinstance(event, events.Visemes)]
+    return {
+        "audio": "reply.wav",
+        "duration_ms": round(duration_ms, 3),
+        "set": tracks[0].set if tracks else "oculus",
+        "timing": tracks[0].timing if tracks else "exact",
+        "frames": [list(frame) for track in tracks for frame in track.frames],
+    }
+
+
+def _write_text(path: Path, text: str) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _cannot_write(folder: Path, error: OSError) -> OutputError:
+    if error.errno == errno.ENOSPC:
+        return OutputError(f"The disk is full: nothing more can be written to {folder}", hint="free some space")
+    reason = error.strerror or str(error)
+    return OutputError(f"Cannot write to the folder {folder}: {reason}", hint="choose another with --out DIR")

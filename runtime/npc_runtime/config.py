@@ -1,0 +1,220 @@
+"""Settings: defaults < `npc-runtime.toml` < `NPC_RUNTIME_*` environment < command-line flags (CONTRACT 2)."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from npc_runtime.errors import ContentError, InputError, Problem
+
+APP = "npc-runtime"
+FILE_NAME = "npc-runtime.toml"
+ENV_PREFIX = "NPC_RUNTIME_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LlmSettings(_Section):
+    """The language model."""
+
+    backend: Literal["auto", "llama", "llama-cpp-python", "openai", "transformers"] = "auto"
+    """`auto` and `llama` use the prebuilt llama.cpp; `llama-cpp-python` uses the one you built yourself."""
+    model: str = ""
+    """A model id of `npc-runtime models list`, or the path of a GGUF file; empty: the default model."""
+    temperature: float = Field(default=0.6, ge=0, le=2)
+    gpu_layers: int = Field(default=0, ge=-1)
+    """Layers to put on the GPU; -1 puts all of them there."""
+    context: int = Field(default=2048, ge=512, le=131072)
+    """Tokens of one conversation."""
+    slots: int = Field(default=2, ge=1, le=16)
+    """Conversations whose prompt stays warm at the same time."""
+    cache_mb: int = Field(default=64, ge=0, le=65536)
+    """Memory for prompts of conversations that lost their slot, in MiB."""
+    timeout: float = Field(default=20.0, gt=0, le=600)
+    """Seconds without a new token after which the engine counts as hanging and is restarted."""
+
+
+class SttSettings(_Section):
+    """Speech-to-text."""
+
+    backend: Literal["auto", "whisper", "openai"] = "auto"
+    model: str = ""
+    """A model id, or the folder of a Whisper model in CTranslate2 format; empty: the default for the language."""
+    language: str = ""
+    """Language that the player speaks; empty: the character's language."""
+
+
+class TtsSettings(_Section):
+    """Text-to-speech."""
+
+    engine: Literal["auto", "piper", "espeak", "openai", "elevenlabs"] = "auto"
+    model: str = ""
+    """A voice id, or the path of a Piper voice that replaces the voice of every character; empty: each its own."""
+
+
+class ThreadSettings(_Section):
+    """CPU threads per engine; 0 chooses by the number of cores, always leaving one for the game."""
+
+    stt: int = Field(default=0, ge=0, le=256)
+    llm: int = Field(default=0, ge=0, le=256)
+    tts: int = Field(default=0, ge=0, le=256)
+
+
+class Settings(_Section):
+    """Everything that can be set in `npc-runtime.toml`."""
+
+    llm: LlmSettings = LlmSettings()
+    stt: SttSettings = SttSettings()
+    tts: TtsSettings = TtsSettings()
+    threads: ThreadSettings = ThreadSettings()
+    content: Path | None = None
+    """The content folder; the current folder when there is none."""
+    state: Path | None = None
+    """Where models, memory and logs are kept; the platform's per-user data folder when there is none."""
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder for state, whether or not it exists yet."""
+        return self.state if self.state is not None else Path(platformdirs.user_data_dir(APP, appauthor=False))
+
+    @property
+    def model_cache(self) -> Path:
+        """The folder below which downloaded models are kept, in `models`."""
+        return self.state_dir
+
+
+def load(
+    folder: Path | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read the settings that apply.
+
+    Args:
+        folder: Where `npc-runtime.toml` may be; the current folder by default.
+        overrides: Settings from command-line flags, by dotted key such as `llm.model`; None values count as not given.
+        environ: The environment to read; this process's by default.
+
+    Raises:
+        ContentError: The file has mistakes.
+        InputError: An environment variable or a flag has a value that does not fit.
+    """
+    environ = os.environ if environ is None else environ
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    folder = folder or Path(str(given.get("content") or environ.get(ENV_PREFIX + "CONTENT") or "."))
+    path = folder / FILE_NAME
+    values: dict[str, Any] = {}
+    if path.is_file():
+        found = problems(path)
+        if found:
+            raise ContentError(found)
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        for key in ("content", "state"):
+            if isinstance(values.get(key), str):
+                values[key] = str(path.parent / values[key])
+    for name, value in sorted(environ.items()):
+        if name.startswith(ENV_PREFIX):
+            _set(values, name[len(ENV_PREFIX) :].lower().replace("__", "."), value)
+    for key, value in given.items():
+        _set(values, key, value)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        origin = f"{ENV_PREFIX}{key.upper().replace('.', '__')} or its flag"
+        raise InputError(f"The setting {key} ({origin}): {_plain(first)}", hint=_hint(first["loc"], first)) from error
+
+
+def problems(path: Path) -> list[Problem]:
+    """Check a settings file.
+
+    Args:
+        path: A TOML file.
+
+    Returns:
+        Every mistake with its position; empty when the file is good.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return [Problem(str(path), 0, 0, "the file is not UTF-8", "save it as UTF-8")]
+    except OSError as error:
+        return [Problem(str(path), 0, 0, f"cannot be read: {error.strerror}")]
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"line (\d+), column (\d+)", str(error))
+        line, column = (int(at[1]), int(at[2])) if at else (text.count("\n") + 1, 1)
+        return [Problem(str(path), line, column, f"not valid TOML: {str(error).split(' (at')[0]}")]
+    try:
+        Settings.model_validate(values)
+    except ValidationError as error:
+        return [
+            Problem(str(path), *_position(text, item["loc"]), _plain(item), _hint(item["loc"], item))
+            for item in error.errors()
+        ]
+    return []
+
+
+def _set(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        below = values.setdefault(parent, {})
+        if not isinstance(below, dict):
+            return
+        values = below
+    values[last] = value
+
+
+def _plain(error: Any) -> str:
+    """Pydantic's finding in words a person uses."""
+    name = error["loc"][-1] if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{name}'"
+    if error["type"] in ("model_type", "model_attributes_type"):
+        return f"'{name}' must be a table"
+    message = str(error["msg"]).removeprefix("Input should be ")
+    return f"'{name}' must be {message}, not {str(error['input'])[:60]!r}"
+
+
+def _hint(loc: tuple[int | str, ...], error: Any) -> str:
+    if error["type"] != "extra_forbidden":
+        return ""
+    model: type[BaseModel] = Settings
+    for part in loc[:-1]:
+        below = model.model_fields[str(part)].annotation
+        if isinstance(below, type) and issubclass(below, BaseModel):
+            model = below
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f"did you mean '{close[0]}'?" if close else "known keys: " + ", ".join(known)
+
+
+def _position(text: str, loc: tuple[int | str, ...]) -> tuple[int, int]:
+    """Line and column of a key; tomllib keeps no positions, so the key is looked for in its table."""
+    for number, column, table, key in _keys(text):
+        if (*table, *key) == loc or (*table, *key)[: len(loc)] == loc:
+            return number, column
+    return 1, 1
+
+
+def _keys(text: str) -> Iterator[tuple[int, int, tuple[str, ...], tuple[str, ...]]]:
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([\w.\- ]+)\]", line)
+        if header:
+            table = tuple(part.strip() for part in header[1].split("."))
+            yield number, header.start(1) + 1, table, ()
+        entry = re.match(r"\s*([\w.\-]+)\s*=", line)
+        if entry:
+            yield number, entry.start(1) + 1, table, tuple(entry[1].split("."))

@@ -1,0 +1,204 @@
+"""Actions: what a character may do in the game, as packs define them (`actions/*.yaml`) and as they are offered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PlainValidator, model_validator
+
+from npc_runtime.content.fields import (
+    Authored,
+    AuthoredFile,
+    ConditionText,
+    Duration,
+    Id,
+    Items,
+    Line,
+    Mistake,
+    Tag,
+    Word,
+    wrong,
+)
+
+ArgumentType = Literal["string", "integer", "number", "boolean", "enum", "entity", "character", "location", "player"]
+Target = Literal["none", "player", "character", "entity", "location"]
+Permission = Literal["auto", "ask", "never"]
+Scalar = str | int | float | bool
+
+TARGET = "target"
+"""The key of an action's target inside an action tag."""
+MAX_TEXT = 200
+"""Characters of a string argument whose definition gives no `max_length`."""
+MAX_NUMBER = 1e9
+"""Size of a number whose definition gives no `min` or `max`."""
+
+_KEYS_OF_TYPE: Mapping[str, tuple[str, ...]] = {
+    "string": ("max_length",),
+    "integer": ("min", "max"),
+    "number": ("min", "max"),
+    "enum": ("values",),
+    "entity": ("tags",),
+}
+_NO_DEFAULT = ("entity", "character", "location", "player")
+_LIMITED_KEYS = ("values", "min", "max", "max_length", "tags")
+
+
+def _scalar(value: object) -> Scalar:
+    if isinstance(value, str | int | float):
+        return value
+    raise wrong(Mistake("this must be a word, a number, true or false"))
+
+
+class Argument(Authored):
+    """One argument of an action."""
+
+    type: ArgumentType
+    values: Items[Word] = Field(default=(), max_length=64)
+    """The words of an enum."""
+    min: float | None = Field(default=None, ge=-MAX_NUMBER, le=MAX_NUMBER)
+    """Smallest integer or number."""
+    max: float | None = Field(default=None, ge=-MAX_NUMBER, le=MAX_NUMBER)
+    """Largest integer or number."""
+    max_length: int | None = Field(default=None, ge=1, le=1000)
+    """Most characters of a string."""
+    tags: Items[Tag] = Field(default=(), max_length=64)
+    """An entity must carry at least one of these."""
+    default: Annotated[Scalar | None, PlainValidator(_scalar, json_schema_input_type=Scalar)] = None
+    """What counts when the argument is left out."""
+    required: bool | None = None
+    """Whether it must be given; by default when it has no `default`."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether an action without it is refused."""
+        return self.default is None and self.required is not False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        mistakes = [*self._keys(), *self._limits()]
+        if not mistakes:
+            mistakes = self._default()
+        if mistakes:
+            raise wrong(*mistakes)
+        return self
+
+    def _keys(self) -> list[Mistake]:
+        allowed = _KEYS_OF_TYPE.get(self.type, ())
+        return [
+            Mistake(f"an argument of type {self.type} has no `{key}`", "remove it, or change the type", (key,))
+            for key in _LIMITED_KEYS
+            if key in self.model_fields_set and key not in allowed
+        ]
+
+    def _limits(self) -> list[Mistake]:
+        mistakes = []
+        if self.min is not None and self.max is not None and self.min > self.max:
+            mistakes.append(Mistake(f"is more than max, which is {self.max:g}", "swap them", ("min",)))
+        if self.type == "integer":
+            for key, limit in (("min", self.min), ("max", self.max)):
+                if limit is not None and not limit.is_integer():
+                    mistakes.append(Mistake("must be a whole number, as the type is integer", "", (key,)))
+        if self.type == "enum":
+            if not self.values:
+                mistakes.append(Mistake("an enum needs `values`", "such as `values: [now, tomorrow]`"))
+            seen: dict[str, int] = {}
+            for index, value in enumerate(self.values):
+                if seen.setdefault(value.casefold(), index) != index:
+                    mistakes.append(Mistake(f"`{value}` is there twice", "", ("values", index)))
+        return mistakes
+
+    def _default(self) -> list[Mistake]:
+        value = self.default
+        if value is None:
+            return []
+        if self.type in _NO_DEFAULT:
+            message = f"an argument of type {self.type} has no default, as the scene changes"
+            return [Mistake(message, "write `required: false` instead", ("default",))]
+        if self.required:
+            return [Mistake("an argument with a default is never required", "remove one of the two", ("required",))]
+        fault = self._misfit(value)
+        return [Mistake(fault, "", ("default",))] if fault else []
+
+    def _misfit(self, value: Scalar) -> str:
+        if self.type == "enum":
+            return "" if value in self.values else "must be one of `values`"
+        if self.type == "boolean":
+            return "" if isinstance(value, bool) else "must be true or false"
+        if self.type == "string":
+            if not isinstance(value, str):
+                return "must be text in quotes"
+            return "" if len(value) <= (self.max_length or MAX_TEXT) else "is longer than `max_length`"
+        if isinstance(value, bool | str) or (self.type == "integer" and not float(value).is_integer()):
+            return "must be a whole number" if self.type == "integer" else "must be a number"
+        low = -MAX_NUMBER if self.min is None else self.min
+        high = MAX_NUMBER if self.max is None else self.max
+        return "" if low <= value <= high else "is outside min and max"
+
+
+class ActionSpec(Authored):
+    """What stands below an action's name."""
+
+    description: Line
+    """When and why the character does this; the model reads it."""
+    target: Target = "none"
+    """Whom or what it is done to."""
+    args: Mapping[Id, Argument] = Field(default_factory=dict, max_length=16)
+    require: Items[ConditionText] = Field(default=(), max_length=16)
+    """Conditions that must all hold."""
+    cooldown: Duration = 0.0
+    """Seconds before the character does it again."""
+    needs_result: bool = False
+    """Whether the game answers how it went."""
+    permission: Permission = "auto"
+    """`ask`: the game must confirm; `never`: switched off."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if self.target != "none" and TARGET in self.args:
+            message = "an action that has a target cannot have an argument of that name"
+            raise wrong(Mistake(message, "rename the argument", ("args", TARGET)))
+        return self
+
+
+class ActionDefinition(ActionSpec):
+    """An action with its name."""
+
+    name: Id
+
+
+class ActionPack(AuthoredFile):
+    """`actions/*.yaml`."""
+
+    actions: Mapping[Id, ActionSpec] = Field(max_length=200)
+
+    def definitions(self) -> tuple[ActionDefinition, ...]:
+        """The actions, in file order."""
+        return tuple(ActionDefinition(name=name, **dict(spec)) for name, spec in self.actions.items())
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentOption:
+    """What may be written for one argument of an action now."""
+
+    name: str
+    kind: Literal["choice", "integer", "number", "text"]
+    choices: tuple[str, ...] = ()
+    """For a choice: the exact words that may stand behind `=`; never empty, no blanks or brackets."""
+    minimum: float | None = None
+    """For an integer or a number; both limits are always given there."""
+    maximum: float | None = None
+    max_length: int | None = None
+    """For a text: characters."""
+    required: bool = True
+    default: str | None = None
+    """What counts when it is left out, as it would be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOption:
+    """An action that is possible now."""
+
+    name: str
+    description: str
+    args: tuple[ArgumentOption, ...] = ()
+    """In the order in which the tag carries them."""

@@ -1,0 +1,100 @@
+"""Goals of a character: when something is said or happens, and what the character then does."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from npc_runtime.content.fields import (
+    Authored,
+    ConditionText,
+    Duration,
+    EmotionLabel,
+    Fraction,
+    Id,
+    Items,
+    Line,
+    Mistake,
+    OneOrMany,
+    Prose,
+    Signed,
+    wrong,
+)
+
+
+def _exactly_one(model: Authored, keys: tuple[str, ...]) -> None:
+    given = [key for key in keys if key in model.model_fields_set]
+    if len(given) != 1:
+        listed = ", ".join(f"`{key}`" for key in keys)
+        found = "none is there" if not given else "write each in an entry of its own"
+        raise wrong(Mistake(f"needs exactly one of {listed}", found, at=(given[1],) if given else ()))
+
+
+class Trigger(Authored):
+    """When a goal starts; exactly one of the three."""
+
+    intent: OneOrMany[Line] = ()
+    """Examples of what the player may mean."""
+    event: Id | None = None
+    """A `game.event` by name."""
+    keyword: OneOrMany[Line] = ()
+    """Words the player says."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        _exactly_one(self, ("intent", "event", "keyword"))
+        return self
+
+
+class Feeling(Authored):
+    """An emotion to show."""
+
+    label: EmotionLabel
+    intensity: Fraction = 0.5
+
+
+class RelationChange(Authored):
+    """How much each axis moves."""
+
+    trust: Signed = 0.0
+    respect: Signed = 0.0
+    familiarity: Signed = 0.0
+    affection: Signed = 0.0
+
+
+class Step(Authored):
+    """One thing that a goal does; exactly one of the five."""
+
+    emotion: Feeling | None = None
+    instruct: Prose | None = None
+    """What the model is told."""
+    say: Line | None = None
+    """A line that is spoken as it is."""
+    action: Id | None = None
+    relate: RelationChange | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        _exactly_one(self, ("emotion", "instruct", "say", "action", "relate"))
+        return self
+
+
+class Goal(Authored):
+    """Something the character does when its moment comes."""
+
+    id: Id
+    when: Trigger
+    require: Items[ConditionText] = ()
+    """Conditions that must all hold."""
+    do: Items[Step] = Field(default=(), min_length=1)
+    repeatable: bool = False
+    cooldown: Duration = 0.0
+
+
+def repeated_ids(goals: tuple[Goal, ...]) -> list[Mistake]:
+    """Goals whose id another one has already."""
+    seen: dict[str, int] = {}
+    mistakes = []
+    for index, goal in enumerate(goals):
+        if seen.setdefault(goal.id, index) != index:
+            mistakes.append(Mistake(f"the goal `{goal.id}` is there twice", "give it another id", (index, "id")))
+    return mistakes

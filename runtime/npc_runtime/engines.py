@@ -1,0 +1,187 @@
+"""The engines of this machine, put together from the settings: each loaded once, each in a lane of its own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+import psutil
+
+from npc_runtime.config import Settings
+from npc_runtime.content.character import CharacterFile
+from npc_runtime.errors import NpcError, SetupError
+from npc_runtime.lane import Lane
+from npc_runtime.llm.child import ChildConfig
+from npc_runtime.llm.local import LocalModel
+from npc_runtime.models.locate import LocatedModel, locate
+from npc_runtime.models.registry import Kind, Registry
+from npc_runtime.models.store import own_registry
+from npc_runtime.speech import Clip, Samples, Transcript
+from npc_runtime.stt.whisper import WhisperEngine
+from npc_runtime.tts.piper import PiperVoice
+
+_LOCAL_ENGINES = {"auto": "xllamacpp", "llama": "xllamacpp", "llama-cpp-python": "llama-cpp-python"}
+
+
+class LaneEars:
+    """Whisper in its lane, loaded when it is first needed."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._lane = Lane("stt")
+        self._engine: WhisperEngine | None = None
+
+    async def start(self) -> None:
+        """Load the model."""
+        await self._lane.run(lambda _: self._loaded().warm_up())
+
+    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str]) -> Transcript:
+        """Recognise one utterance."""
+        return await self._lane.run(
+            lambda ticket: self._loaded().transcribe(samples, language=language, hotwords=hotwords, ticket=ticket)
+        )
+
+    def close(self) -> None:
+        """Free the model."""
+        self._lane.close()
+
+    def _loaded(self) -> WhisperEngine:
+        if self._engine is None:
+            self._engine = WhisperEngine(self._folder, threads=self._threads)
+        return self._engine
+
+
+class LaneMouth:
+    """Voices in their lane, each loaded when it is first needed."""
+
+    def __init__(self, find: Callable[[CharacterFile], LocatedModel], threads: int) -> None:
+        self._find = find
+        self._threads = threads
+        self._lane = Lane("tts")
+        self._voices: dict[Path, PiperVoice] = {}
+
+    async def start(self, character: CharacterFile) -> None:
+        """Load the voice of a character."""
+        await self._lane.run(lambda _: self._voice(character).warm_up())
+
+    async def speak(self, text: str, character: CharacterFile) -> Clip:
+        """Synthesise one clause in the character's voice."""
+        voice = character.voice
+        return await self._lane.run(
+            lambda _: self._voice(character).synthesize(text, pace=voice.rate, volume=voice.volume)
+        )
+
+    def close(self) -> None:
+        """Free the voices."""
+        self._lane.close()
+
+    def _voice(self, character: CharacterFile) -> PiperVoice:
+        model = self._find(character)
+        if model.path not in self._voices:
+            note = model.entry.note if model.entry else ""
+            self._voices[model.path] = PiperVoice.load(model.path, threads=self._threads, licence_note=note)
+        return self._voices[model.path]
+
+
+class Engines:
+    """Ears, mind and mouth of this machine.
+
+    Args:
+        settings: What the person configured.
+        language: The language that the player and the characters speak.
+
+    Raises:
+        ModelError: A model is missing or wrong.
+        SetupError: A setting asks for something that is not there.
+    """
+
+    def __init__(self, settings: Settings, *, language: str = "en") -> None:
+        self._settings = settings
+        self._cache = settings.model_cache
+        self._registry = Registry.load(own_registry(self._cache))
+        threads = settings.threads
+        cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+        self.ears = LaneEars(self._model("stt", settings.stt.model, language).path, threads.stt or min(cores, 4))
+        self.mind = self._mind(cores)
+        self.mouth = LaneMouth(self._voice, threads.tts or 1)
+
+    async def start(self, characters: Sequence[CharacterFile], *, ears: bool = True) -> None:
+        """Load everything that these characters need, side by side.
+
+        Args:
+            characters: Whose voices to load.
+            ears: Whether speech will have to be recognised.
+
+        Raises:
+            NpcError: The first engine that cannot be started says why.
+        """
+        failures: list[NpcError] = []
+
+        async def attempt(start: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await start()
+            except NpcError as error:
+                failures.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(attempt, self.mind.start)
+            if ears:
+                tasks.start_soon(attempt, self.ears.start)
+            for character in characters:
+                tasks.start_soon(attempt, partial(self.mouth.start, character))
+        if failures:
+            raise failures[0]
+
+    async def aclose(self) -> None:
+        """End all engines."""
+        await self.mind.aclose()
+        self.ears.close()
+        self.mouth.close()
+
+    def _model(self, kind: Kind, configured: str, language: str) -> LocatedModel:
+        wanted = configured or self._registry.default(kind, language).id
+        base = self._settings.content
+        return locate(wanted, cache=self._cache, kind=kind, base=base, registry=self._registry)
+
+    def _voice(self, character: CharacterFile) -> LocatedModel:
+        configured = self._settings.tts.model or character.voice.name or ""
+        return self._model("tts", configured, character.language)
+
+    def _mind(self, cores: int) -> LocalModel:
+        llm = self._settings.llm
+        engine = _LOCAL_ENGINES.get(llm.backend)
+        if engine is None:
+            raise SetupError(
+                f"llm.backend = {llm.backend} is not available in this version",
+                hint="use auto, llama or llama-cpp-python",
+            )
+        model = self._model("llm", llm.model, "en")
+        config = ChildConfig(
+            engine=engine,
+            model=str(model.path),
+            api_key="",
+            context=llm.context,
+            slots=llm.slots,
+            cache_mb=llm.cache_mb,
+            # Decoding waits for memory, not for cores, and one core stays free for the game.
+            threads=self._settings.threads.llm or max(1, min(cores - 1, 8)),
+            batch_threads=self._settings.threads.llm or cores,
+            gpu_layers=llm.gpu_layers,
+        )
+        return LocalModel(model.id, config, timeout=llm.timeout)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, characters: Sequence[CharacterFile], *, ears: bool = True
+) -> AsyncIterator[Engines]:
+    """Engines that are started, and ended with the context."""
+    engines = Engines(settings, language=characters[0].language if characters else "en")
+    try:
+        await engines.start(characters, ears=ears)
+        yield engines
+    finally:
+        with anyio.CancelScope(shield=True):
+            await engines.aclose()

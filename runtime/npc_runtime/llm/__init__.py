@@ -1,0 +1,1 @@
+"""Thinking: prompt, tag grammar, stream parser, and one module per backend."""

@@ -1,0 +1,89 @@
+"""What every language model looks like from here: messages in, a stream of text out."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A request for one reply."""
+
+    messages: tuple[Message, ...]
+    """System first; the last one is what the reply answers."""
+    grammar: str | None = None
+    """GBNF; backends without grammars ignore it."""
+    max_tokens: int = 160
+    temperature: float = 0.6
+    seed: int | None = None
+    conversation: str = ""
+    """Whose prompt prefix this shares: requests with the same name keep it warm for one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The end of the reply."""
+
+    complete: bool
+    """False when the token limit cut the reply off."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class LanguageModel(Protocol):
+    """A language model."""
+
+    @property
+    def name(self) -> str:
+        """What `usage` calls it."""
+        ...
+
+    @property
+    def small(self) -> bool:
+        """Whether long prompts and many choices are too much for it."""
+        ...
+
+    async def start(self) -> None:
+        """Make ready to answer; does nothing if ready.
+
+        Raises:
+            ModelError: The model file cannot be used.
+            MissingPackageError: The engine is not installed.
+            EngineError: The engine does not start.
+        """
+        ...
+
+    def stream(self, request: Completion) -> AbstractAsyncContextManager[AsyncIterator[Delta | Finish]]:
+        """Answer; the stream ends with one `Finish`. Leaving the context stops the model.
+
+        Raises:
+            EngineError: The engine failed; those `Delta`s that arrived stay valid.
+        """
+        ...
+
+    async def warm(self, request: Completion) -> None:
+        """Read the prompt of a request that will come, so that its first token comes sooner."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop the engine and free what it holds."""
+        ...

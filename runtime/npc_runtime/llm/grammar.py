@@ -1,0 +1,117 @@
+"""The GBNF grammar of a reply: an emotion, some sentences, and only actions that are possible now (CONTRACT 3.5)."""
+
+import math
+from collections.abc import Sequence
+
+from npc_runtime.content.action import ActionOption, ArgumentOption
+from npc_runtime.llm.labels import LABELS, STRENGTHS
+
+_MAX_WORDS = 28
+"""In one sentence: a small model that finds no end is stopped at a word."""
+
+_SPEECH = r"""
+sentence ::= first ([,;:]? " " word){0,%d} end
+first ::= ["'“‘¿¡]? [^\x00-\x1f !-/:-@\[-`{-~] char{0,24}
+word ::= ["'“‘]? [^\x00-\x1f !-/:-@\[-`{-~] char{0,24} | "- " [^\x00-\x1f !-/:-@\[-`{-~] char{0,24}
+char ::= [^\x00-\x20!-&(-,./:-@\[-`{-~] | [.,:] [0-9]
+end ::= [.!?] [.!?"'”’]{0,2}
+"""
+
+
+def reply_grammar(actions: Sequence[ActionOption], *, max_sentences: int, max_actions: int = 2) -> str:
+    """A grammar that allows replies of this shape and nothing else.
+
+    Args:
+        actions: What the character may do now, with the values each argument may take now.
+        max_sentences: How many sentences a reply may have.
+        max_actions: How many actions may follow the speech.
+    """
+    rules = [
+        'root ::= emotion " " sentence more' + (f" action{{0,{max_actions}}}" if actions else ""),
+        f'more ::= (" " (emotion " ")? sentence){{0,{max_sentences - 1}}}' if max_sentences > 1 else 'more ::= ""',
+        f'emotion ::= "[emotion " ({_any(LABELS)}) " " ({_any(STRENGTHS)}) "]"',
+        _SPEECH.strip() % (_MAX_WORDS - 1),
+    ]
+    if actions:
+        names = [f"act{number}" for number in range(len(actions))]
+        rules.append(f'action ::= " [action " ({" | ".join(names)}) "]"')
+        for name, action in zip(names, actions, strict=True):
+            rules.append(f"{name} ::= {_literal(action.name)}" + "".join(map(_argument, action.args)))
+    return "\n".join(rules) + "\n"
+
+
+def _argument(argument: ArgumentOption) -> str:
+    pair = f" {_literal(f' {argument.name}=')} {_value(argument)}"
+    return pair if argument.required else f" ({pair[1:]})?"
+
+
+def _value(argument: ArgumentOption) -> str:
+    if argument.kind == "choice":
+        return f"({_any(argument.choices)})"
+    if argument.kind == "text":
+        longest = min(argument.max_length or 80, 200)
+        return r'"\"" [^\x00-\x1f"\[\]\\]{1,' + str(longest) + r'} "\""'
+    low = -999_999 if argument.minimum is None else argument.minimum
+    high = 999_999 if argument.maximum is None else argument.maximum
+    if argument.kind == "integer":
+        return f"({' | '.join(integer_range(math.ceil(low), math.floor(high)))})"
+    # Decimals between two whole numbers are in range if both of those are.
+    whole = integer_range(math.ceil(low), math.floor(high))
+    parts = [f"({' | '.join(whole)})"]
+    if (below := [n for n in (max(math.ceil(low), 0), math.floor(high) - 1) if n >= 0]) and below[0] <= below[-1]:
+        parts.append(f'({" | ".join(integer_range(below[0], below[-1]))}) "." [0-9]{{1,2}}')
+    return f"({' | '.join(parts)})"
+
+
+def integer_range(low: int, high: int) -> list[str]:
+    """Patterns of digit classes that match exactly the integers from `low` to `high`, without leading zeros.
+
+    Returns:
+        GBNF sequences such as `"1" [0-9]`; their union is the range.
+    """
+    if low > high:
+        raise ValueError(f"empty range {low}..{high}")
+    if high < 0:
+        return [f'"-" {pattern}' for pattern in integer_range(-high, -low)]
+    if low < 0:
+        return [f'"-" {pattern}' for pattern in integer_range(1, -low)] + integer_range(0, high)
+    patterns: list[str] = []
+    for digits in range(len(str(low)), len(str(high)) + 1):
+        smallest = max(low, 0 if digits == 1 else 10 ** (digits - 1))
+        largest = min(high, 10**digits - 1)
+        patterns += _same_length(str(smallest), str(largest))
+    return patterns
+
+
+def _same_length(low: str, high: str) -> list[str]:
+    """Patterns for a range whose ends have the same number of digits."""
+    if not low:
+        return [""]
+    rest = len(low) - 1
+    if low[0] == high[0]:
+        return [f"{_digits(low[0], low[0])} {tail}".rstrip() for tail in _same_length(low[1:], high[1:])]
+    first, last = int(low[0]), int(high[0])
+    patterns = []
+    if low[1:] != "0" * rest:
+        patterns += [f"{_digits(low[0], low[0])} {tail}".rstrip() for tail in _same_length(low[1:], "9" * rest)]
+        first += 1
+    above = []
+    if high[1:] != "9" * rest:
+        above = [f"{_digits(high[0], high[0])} {tail}".rstrip() for tail in _same_length("0" * rest, high[1:])]
+        last -= 1
+    if first <= last:
+        patterns.append(" ".join([_digits(str(first), str(last))] + ["[0-9]"] * rest))
+    return patterns + above
+
+
+def _digits(first: str, last: str) -> str:
+    return f'"{first}"' if first == last else f"[{first}-{last}]"
+
+
+def _any(words: Sequence[str]) -> str:
+    return " | ".join(map(_literal, words))
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,129 @@
+"""Emotion labels: the 19 that the runtime knows, and the words that models write instead of them."""
+
+import difflib
+from functools import lru_cache
+
+from npc_runtime.events import Strength
+
+LABELS: tuple[str, ...] = (
+    "neutral",
+    "disgust",
+    "contempt",
+    "belligerence",
+    "domineering",
+    "criticism",
+    "anger",
+    "tension",
+    "tense_humor",
+    "defensiveness",
+    "whining",
+    "sadness",
+    "stonewalling",
+    "interest",
+    "validation",
+    "affection",
+    "humor",
+    "surprise",
+    "joy",
+)
+"""Named after the codes of the Specific Affect Coding System (SPAFF); lower case, as on the wire."""
+
+STRENGTHS: tuple[Strength, ...] = ("weak", "normal", "strong")
+
+_SYNONYMS: dict[str, str] = {
+    "neutral": "calm calmness none normal relaxed serene serenity content composed indifferent indifference "
+    "peaceful unemotional flat stoic tired bored boredom",
+    "disgust": "disgusted revulsion repulsed repulsion distaste revolted nausea",
+    "contempt": "contemptuous scorn scornful disdain disdainful sarcasm sarcastic mocking mockery derision "
+    "smug arrogant arrogance",
+    "belligerence": "belligerent aggressive aggression hostile hostility threatening threat provocative taunting "
+    "defiant defiance",
+    "domineering": "dominant dominance commanding bossy controlling stern authoritative pride proud intimidating "
+    "condescending",
+    "criticism": "critical criticising criticizing disapproval disapproving disappointed disappointment blame "
+    "blaming reproach judgmental",
+    "anger": "angry annoyed annoyance irritated irritation furious fury rage enraged mad outrage outraged "
+    "frustrated frustration wrath hatred hate",
+    "tension": "tense afraid fear fearful scared frightened nervous nervousness anxious anxiety worried "
+    "worry stress stressed alarmed alarm terrified terror panic suspicious suspicion wary unease "
+    "uneasy concern concerned confusion confused dread",
+    "tense_humor": "tensehumor tense_humour nervous_humor nervous_laughter awkward awkwardness embarrassed "
+    "embarrassment sheepish flustered",
+    "defensiveness": "defensive guarded cautious guilt guilty excuse denial shy shame ashamed",
+    "whining": "whiny complaining complaint complain whine pleading desperate desperation self_pity jealous "
+    "jealousy envy",
+    "sadness": "sad unhappy sorrow sorrowful grief grieving mourning melancholy melancholic gloomy lonely "
+    "loneliness hurt regret regretful remorse remorseful despair depressed heartbroken pain "
+    "miserable",
+    "stonewalling": "stonewall cold coldness silent withdrawn dismissive ignoring aloof distant reserved",
+    "interest": "interested curious curiosity intrigued intrigue attentive thoughtful realization "
+    "desire eager anticipation focused determined determination",
+    "validation": "validating approval approving admiration admiring respect respectful understanding agreement "
+    "agreeing gratitude grateful thankful reassuring acceptance encouraging sympathy sympathetic "
+    "empathy trust",
+    "affection": "affectionate love loving caring care tender tenderness warm warmth fond fondness compassion "
+    "compassionate romantic friendly kind kindness",
+    "humor": "humour humorous amused amusement funny playful teasing joking  mischievous witty",
+    "surprise": "surprised astonished astonishment amazed amazement shock shocked startled disbelief awe stunned",
+    "joy": "happy happiness joyful joyous delighted delight cheerful glad pleased excited excitement "
+    "elated elation optimism optimistic relief relieved hopeful hope enthusiastic enthusiasm "
+    "pleasure satisfied satisfaction triumphant",
+}
+"""Our own table; it covers the 28 names of the GoEmotions set and what small models invent around them."""
+
+_LABEL_OF: dict[str, str] = {label: label for label in LABELS}
+_LABEL_OF |= {word: label for label, words in _SYNONYMS.items() for word in words.split()}
+
+_STRENGTH_WORDS: dict[Strength, str] = {
+    "weak": "weak low mild slight slightly little faint subtle light 1",
+    "normal": "normal medium moderate moderately mid average 2",
+    "strong": "strong high very intense extreme extremely strongly great full max 3",
+}
+_STRENGTH_OF: dict[str, Strength] = {word: name for name, words in _STRENGTH_WORDS.items() for word in words.split()}
+
+_CLOSE = 0.8
+"""Similarity (difflib ratio) from which a misspelt word counts as the known one."""
+
+
+def _normal(word: str) -> str:
+    return word.strip(" _-").casefold().replace("-", "_").replace(" ", "_")
+
+
+def known_label(word: str) -> str | None:
+    """The label of a word that is a label or one of its synonyms, exactly; None otherwise."""
+    return _LABEL_OF.get(_normal(word))
+
+
+@lru_cache(maxsize=256)
+def nearest_label(word: str) -> str | None:
+    """The label that a word means.
+
+    Args:
+        word: What the model wrote, in any case.
+
+    Returns:
+        One of `LABELS`: the word itself, the label it is a synonym of, or that of the closest spelling. None if nothing
+        is close.
+    """
+    key = _normal(word)[:40]
+    if key in _LABEL_OF:
+        return _LABEL_OF[key]
+    if len(key) < 4:
+        return None
+    close = difflib.get_close_matches(key, _LABEL_OF, n=1, cutoff=_CLOSE)
+    return _LABEL_OF[close[0]] if close else None
+
+
+def strength_of(word: str) -> Strength | None:
+    """The strength of a word (`very`), a number (1 to 3, clamped) or a fraction of 1; None if it means none."""
+    key = word.strip().casefold()
+    if key in _STRENGTH_OF:
+        return _STRENGTH_OF[key]
+    try:
+        value = float(key)
+    except ValueError:
+        return None
+    if value != value:
+        return None
+    level = value * 3 + 0.5 if "." in key and 0 <= value <= 1 else value
+    return STRENGTHS[min(3, max(1, int(min(level, 3)))) - 1]

@@ -1,0 +1,193 @@
+"""The local language model: a supervised llama.cpp process, spoken to as one would speak to an online service."""
+
+import itertools
+import os
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from npc_runtime.errors import EngineError
+from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.llm.child import ChildConfig
+from npc_runtime.llm.process import ModelProcess
+from npc_runtime.llm.templates import chatml
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_SAMPLING: dict[str, Any] = {
+    "top_k": 40,
+    "min_p": 0.05,
+    "repeat_penalty": 1.1,
+    "repeat_last_n": 96,
+}
+
+_SMALL_BYTES = 700_000_000
+"""Files of quantised models with about a billion parameters are this large."""
+
+
+class LocalModel:
+    """A GGUF file behind one of the two llama.cpp engines.
+
+    Args:
+        name: What `usage` calls it.
+        config: How to serve it.
+        timeout: Seconds without a new token after which the engine counts as hanging and is replaced.
+    """
+
+    def __init__(self, name: str, config: ChildConfig, *, timeout: float = 20.0) -> None:
+        self._name = name
+        self._small = os.path.getsize(config.model) < _SMALL_BYTES
+        self._timeout = timeout
+        self._slots = _Slots(config.slots)
+        self._starting = anyio.Lock()
+        self._client: AsyncOpenAI | None = None
+        self.process = ModelProcess(config)
+        """The child process."""
+
+    @property
+    def name(self) -> str:
+        """What `usage` calls it."""
+        return self._name
+
+    @property
+    def small(self) -> bool:
+        """Whether the model is small: below about a billion parameters."""
+        return self._small
+
+    async def start(self) -> None:
+        """Start the process if it is not running."""
+        async with self._starting:
+            if self.process.running and self._client is not None:
+                return
+            await self._close_client()
+            await self.process.start()
+            self._client = await anyio.to_thread.run_sync(_client, self.process.url, self.process.api_key)
+
+    @asynccontextmanager
+    async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
+        """Answer. An engine that crashes or hangs before the first token is replaced, and asked once more."""
+        replies = self._reply(request)
+        try:
+            yield replies
+        finally:
+            with anyio.CancelScope(shield=True):
+                await replies.aclose()
+
+    async def _reply(self, request: Completion) -> AsyncGenerator[Delta | Finish, None]:
+        for attempt in itertools.count():
+            started = False
+            try:
+                async for item in self._attempt(request):
+                    started = True
+                    yield item
+                return
+            except EngineError:
+                if started or attempt:
+                    raise
+
+    async def _attempt(self, request: Completion) -> AsyncIterator[Delta | Finish]:
+        import httpx2
+        import openai
+
+        await self.start()
+        assert self._client is not None
+        body = _SAMPLING | {"cache_prompt": True, "id_slot": self._slots.slot(request.conversation)}
+        if request.grammar is not None:
+            body["grammar"] = request.grammar
+        response: Any = None
+        try:
+            with anyio.fail_after(self._timeout):
+                response = await self._client.completions.create(
+                    model="local",
+                    prompt=chatml(request.messages),
+                    max_tokens=request.max_tokens,
+                    temperature=request.temperature,
+                    seed=request.seed,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                    extra_body=body,
+                )
+            async for item in self._items(response):
+                yield item
+        except openai.APIStatusError as error:
+            raise EngineError(f"The language model refused the request: {error.message}") from error
+        except (openai.APIError, httpx2.HTTPError, TimeoutError, ConnectionError) as error:
+            hung = isinstance(error, TimeoutError | openai.APITimeoutError)
+            await self.process.stop(kill=True)
+            what = f"did not answer for {self._timeout:.0f} s" if hung else "stopped in the middle of its work"
+            raise EngineError(f"The language model {what} and has been restarted.") from error
+        finally:
+            if response is not None:
+                # Closing the connection is what tells the engine to stop: it must happen in a cancelled turn, too.
+                with anyio.CancelScope(shield=True):
+                    await response.close()
+
+    async def _items(self, response: Any) -> AsyncIterator[Delta | Finish]:
+        complete = True
+        chunks = aiter(response)
+        while True:
+            with anyio.fail_after(self._timeout):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                raise ConnectionError("the answer broke off")
+            for choice in chunk.choices:
+                if choice.finish_reason == "length":
+                    complete = False
+                if choice.text:
+                    yield Delta(choice.text)
+            if chunk.usage is not None:
+                details = chunk.usage.prompt_tokens_details
+                yield Finish(
+                    complete=complete,
+                    prompt_tokens=chunk.usage.prompt_tokens,
+                    cached_tokens=(details.cached_tokens or 0) if details else 0,
+                    completion_tokens=chunk.usage.completion_tokens,
+                )
+                return
+
+    async def warm(self, request: Completion) -> None:
+        """Read the request's prompt into its slot."""
+        async with self.stream(replace(request, max_tokens=1, grammar=None)) as items:
+            async for _ in items:
+                pass
+
+    async def aclose(self) -> None:
+        """End the process."""
+        await self._close_client()
+        await self.process.stop()
+
+    async def _close_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+
+def _client(url: str, api_key: str) -> "AsyncOpenAI":
+    """Made in a thread: importing the SDK takes a third of a second."""
+    import openai
+
+    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=api_key, max_retries=0)
+
+
+class _Slots:
+    """Which of the server's slots keeps whose prompt warm: the one used longest ago goes to whoever is new."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._by_conversation: OrderedDict[str, int] = OrderedDict()
+
+    def slot(self, conversation: str) -> int:
+        """The slot of a conversation."""
+        if conversation not in self._by_conversation:
+            if len(self._by_conversation) < self._count:
+                self._by_conversation[conversation] = len(self._by_conversation)
+            else:
+                _, free = self._by_conversation.popitem(last=False)
+                self._by_conversation[conversation] = free
+        self._by_conversation.move_to_end(conversation)
+        return self._by_conversation[conversation]

@@ -1,0 +1,145 @@
+"""The prompt: what never changes comes first, so that the engine's work on it can be kept from turn to turn.
+
+Order: rules, persona and actions (the same bytes for a character's whole life); the turns so far (only ever appended
+to); one block with what holds just now; the player's words. The volatile block is not kept in the history, where it
+would turn into stale facts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from npc_runtime.content.action import ActionDefinition, ActionOption
+from npc_runtime.content.character import CharacterFile
+from npc_runtime.content.wording import content_words, overlap
+from npc_runtime.llm.backend import Message
+from npc_runtime.scene import Player, Scene
+
+_MOST_FACTS = 6
+_MOST_NAMES = 16
+"""Of the scene: a crowded one must not push the conversation out of the window."""
+_CHARACTERS_PER_TOKEN = 3.0
+"""A low estimate for the languages and tokenizers we meet, so that the window is never overrun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the player said and what was really heard of the reply."""
+
+    player: str
+    reply: str
+
+
+def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition], *, small: bool = False) -> str:
+    """The part that never changes for a character.
+
+    Args:
+        character: Who answers.
+        actions: What the character may ever do.
+        small: Whether the model is so small that a long prompt confuses it: it gets the essence, and `relevant_facts`
+            beside the player's words.
+    """
+    persona, style = character.persona, character.style
+    first_name = character.name.split()[0]
+    lines = [f"You are {character.name}. {persona.summary.strip()}"]
+    if style.tone:
+        lines.append(f"Your tone is {style.tone}.")
+    if persona.motivation:
+        lines.append(f"What you want: {persona.motivation.strip()}")
+    if style.sample_lines:
+        lines.append("You talk like this: " + " ".join(style.sample_lines[: 3 if small else None]))
+    if not small:
+        lines += _depth(character)
+    lines.append(
+        f"Answer as {first_name}, in your own voice, in at most {_sentences(style.max_sentences)}. "
+        "Begin with a feeling, like [emotion anger strong] or [emotion joy weak]."
+    )
+    if actions and not small:
+        lines.append("End with an action only if you do it now:")
+        lines += [f"{_form(action)} {action.description}" for action in actions]
+    return "\n".join(lines)
+
+
+def _depth(character: CharacterFile) -> list[str]:
+    persona = character.persona
+    lines = [f"Your flaws: {', '.join(persona.flaws)}."] if persona.flaws else []
+    if persona.backstory:
+        lines.append(persona.backstory.strip())
+    if character.knowledge.facts:
+        lines.append("You know: " + " ".join(character.knowledge.facts))
+    lines.append("You live in this world and know of no other. Never say that you are an AI or a model.")
+    return lines
+
+
+def relevant_facts(character: CharacterFile, player_line: str, *, most: int = 2) -> tuple[str, ...]:
+    """The facts of a character that share words with what the player said, best first."""
+    said = content_words(player_line)
+    scores = [(overlap(said, content_words(fact)), fact) for fact in character.knowledge.facts]
+    ranked = sorted((pair for pair in scores if pair[0]), key=lambda pair: -pair[0])
+    return tuple(fact for _, fact in ranked[:most])
+
+
+def messages(
+    system: str,
+    history: Sequence[Exchange],
+    player_line: str,
+    *,
+    player: Player,
+    scene: Scene,
+    options: Sequence[ActionOption] = (),
+    facts: Sequence[str] = (),
+    context_tokens: int = 2048,
+    reply_tokens: int = 160,
+) -> tuple[Message, ...]:
+    """The whole conversation, ready for a model.
+
+    Args:
+        system: From `system_prompt`.
+        history: The turns so far, oldest first; the oldest are left out when they do not fit.
+        player_line: What the player said now.
+        player: Who said it.
+        scene: What is around.
+        options: The actions possible now, whose values the model may need to know.
+        facts: What the character knows about what the player said.
+        context_tokens: Size of the model's window.
+        reply_tokens: How much of it the reply may need.
+    """
+    now = _now(scene, player, options, facts)
+    last = f"({now})\n{player_line}"
+    room = (context_tokens - reply_tokens) * _CHARACTERS_PER_TOKEN - len(system) - len(last) - 200
+    kept: list[Message] = []
+    for exchange in reversed(history):
+        room -= len(exchange.player) + len(exchange.reply) + 30
+        if room < 0:
+            break
+        kept[:0] = [Message("user", exchange.player), Message("assistant", exchange.reply)]
+    return (Message("system", system), *kept, Message("user", last))
+
+
+def _now(scene: Scene, player: Player, options: Sequence[ActionOption], facts: Sequence[str]) -> str:
+    parts = [f"You know: {' '.join(facts)}"] if facts else []
+    if scene.location:
+        parts.append(f"Place: {scene.location}.")
+    if scene.mood:
+        parts.append(f"Mood: {scene.mood}.")
+    parts += [fact.strip() for fact in scene.facts[:_MOST_FACTS]]
+    names = dict.fromkeys(entity.label for entity in scene.entities[:_MOST_NAMES])
+    if names:
+        parts.append(f"Here: {', '.join(names)}.")
+    present = [presence.name or presence.id for presence in scene.characters[:_MOST_NAMES]]
+    if present:
+        parts.append(f"Present: {', '.join(present)}.")
+    choices = dict.fromkeys(choice for option in options for arg in option.args for choice in arg.choices)
+    unnamed = [choice for choice in choices if choice not in names][:_MOST_NAMES]
+    if unnamed:
+        parts.append(f"Names for actions: {', '.join(unnamed)}.")
+    parts.append(f"{player.name} says:")
+    return " ".join(parts)
+
+
+def _form(action: ActionDefinition) -> str:
+    arguments = "".join(f" {name}={name.upper()}" for name in action.args)
+    return f"[action {action.name}{arguments}]"
+
+
+def _sentences(count: int) -> str:
+    return {1: "one short sentence", 2: "two short sentences"}.get(count, f"{count} sentences")

@@ -1,0 +1,1 @@
+"""What games speak: the messages of protocol v1."""

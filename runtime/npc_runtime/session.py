@@ -1,0 +1,158 @@
+"""One player: who is there, what was said so far, and one exchange after another."""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from npc_runtime import events
+from npc_runtime.actions.ledger import Ledger
+from npc_runtime.clock import Clock, MonotonicClock
+from npc_runtime.content.library import Library
+from npc_runtime.errors import EngineError, NpcError
+from npc_runtime.llm.backend import LanguageModel
+from npc_runtime.llm.prompt import Exchange, system_prompt
+from npc_runtime.scene import Player, Scene
+from npc_runtime.speech import Samples
+from npc_runtime.trace import Trace
+from npc_runtime.turn import Cast, Ears, Mouth, Turn
+
+_MEMORY = 24
+"""Exchanges per character that are kept; the prompt takes as many of the newest as fit."""
+
+
+class Session:
+    """A player among the characters of a library.
+
+    Args:
+        library: The characters and what they may do.
+        ears: Speech-to-text.
+        mind: The language model.
+        mouth: Text-to-speech.
+        emit: Receives every event, in order.
+        player: Who plays.
+        scene: What is around; replaced by assigning to `scene`.
+        clock: Time.
+        visemes: The viseme set the game wants.
+        language: What the player speaks; empty: the character's language.
+        context_tokens: The model's window.
+        seed: Makes replies repeatable; None for new ones each time; may be assigned.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        ears: Ears,
+        mind: LanguageModel,
+        mouth: Mouth,
+        emit: Callable[[events.Event], None],
+        player: Player | None = None,
+        scene: Scene | None = None,
+        clock: Clock | None = None,
+        visemes: events.VisemeSet = "oculus",
+        language: str = "",
+        context_tokens: int = 2048,
+        seed: int | None = None,
+    ) -> None:
+        self.scene = scene or Scene()
+        self.seed = seed
+        self._library = library
+        self._ears = ears
+        self._mind = mind
+        self._mouth = mouth
+        self._emit = emit
+        self._player = player or Player()
+        self._clock = clock or MonotonicClock()
+        self._visemes: events.VisemeSet = visemes
+        self._language = language
+        self._context_tokens = context_tokens
+        self._turns = 0
+        self._history: dict[str, list[Exchange]] = defaultdict(list)
+        self._ledgers: dict[str, Ledger] = {}
+
+    async def hear(self, name: str, samples: Samples) -> None:
+        """Take one utterance of the player to a character, and let the character answer if something was said.
+
+        Args:
+            name: Id, name or alias of the character.
+            samples: The utterance, 16 kHz mono.
+
+        Raises:
+            InputError: There is no such character.
+        """
+        character = self._library.character(name)
+        trace = Trace(self._clock, self._clock.now())
+        self._emit(events.State(character=character.id, stage="thinking"))
+        try:
+            heard = await self._ears.hear(
+                samples, language=self._language or character.language, hotwords=self._hotwords()
+            )
+        except EngineError as error:
+            await self._answer(character.id, "", trace, failure=error)
+            return
+        trace.mark("stt")
+        self._emit(
+            events.Heard(
+                text=heard.text,
+                final=True,
+                language=heard.language,
+                to=character.id,
+                reason=heard.reason or None,
+            )
+        )
+        if not heard.text:
+            self._emit(events.State(character=character.id, stage="idle"))
+            return
+        await self._answer(character.id, heard.text, trace)
+
+    async def say(self, name: str, text: str) -> None:
+        """Take the player's typed words to a character, and let the character answer.
+
+        Args:
+            name: Id, name or alias of the character.
+            text: The words.
+
+        Raises:
+            InputError: There is no such character.
+        """
+        character = self._library.character(name)
+        trace = Trace(self._clock, self._clock.now())
+        self._emit(events.Heard(text=text, final=True, language=self._language or character.language, to=character.id))
+        self._emit(events.State(character=character.id, stage="thinking"))
+        await self._answer(character.id, text, trace)
+
+    async def _answer(self, id: str, text: str, trace: Trace, *, failure: NpcError | None = None) -> None:
+        character = self._library.character(id)
+        actions = self._library.actions_for(character.id)
+        self._turns += 1
+        turn = Turn(
+            self._turns,
+            Cast(
+                id=id,
+                character=character,
+                actions=actions,
+                system=system_prompt(character, actions, small=self._mind.small),
+                player=self._player,
+                scene=self.scene,
+                ledger=self._ledgers.setdefault(id, Ledger()),
+                history=tuple(self._history[id]),
+                roster=tuple(other.name for other in self._library.characters() if other.id != id),
+            ),
+            mind=self._mind,
+            mouth=self._mouth,
+            emit=self._emit,
+            trace=trace,
+            clock=self._clock,
+            target=self._visemes,
+            context_tokens=self._context_tokens,
+            seed=self.seed,
+        )
+        outcome = await turn.run(text, failure=failure)
+        if outcome.exchange is not None and outcome.failure is None:
+            self._history[id].append(outcome.exchange)
+            del self._history[id][:-_MEMORY]
+
+    def _hotwords(self) -> tuple[str, ...]:
+        """Names that may come up: recognition favours them."""
+        names = [character.name for character in self._library.characters()]
+        names += [self.scene.location, *(entity.label for entity in self.scene.entities)]
+        return tuple(dict.fromkeys(name for name in names if name))

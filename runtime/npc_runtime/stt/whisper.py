@@ -1,0 +1,244 @@
+"""Whisper: one utterance to words, with an encoder window that fits the utterance.
+
+Whisper is trained on windows of 30 s and `WhisperModel.transcribe` pads every clip to that. The encoder accepts less: a
+floor of 12 s and 2 s of room behind the speech give the same words in about a third of the time. Now and then the
+decoder of a short window goes in circles; then the utterance is heard once more in the full window.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npc_runtime.errors import EngineError, InputError, ModelError
+from npc_runtime.lane import Ticket
+from npc_runtime.speech import Samples, Transcript
+from npc_runtime.stt import hotwords as names
+from npc_runtime.stt.cutting import windows
+from npc_runtime.stt.trust import Decoded, Reason, doubt
+from npc_runtime.stt.vad import speech_spans
+from npc_runtime.stt.whisper_import import faster_whisper
+from npc_runtime.stt.wording import cleaned, looped, unlooped
+
+RATE = 16_000
+FLOOR = 1200
+"""Mel frames (10 ms each) of the smallest window; below 10 s the decoder loops often, and here hardly ever."""
+ROOM = 200
+"""Mel frames of silence that follow the speech."""
+FULL = 3000
+"""Mel frames of the window Whisper was trained with."""
+SILENCE = 1e-4
+"""Peak (-80 dBFS) below which a recording is digital silence or the noise of its last bit."""
+QUIET = 0.1
+"""Peak below which a recording is amplified: the detector and the log-mel floor expect a normal level."""
+LEVEL = 0.3
+MAX_GAIN = 300.0
+REQUIRED = ("model.bin", "tokenizer.json")
+"""Without its tokenizer file, faster-whisper would look for one on the internet."""
+
+T = TypeVar("T")
+_Mel = NDArray[np.float32]
+
+
+class WhisperEngine:
+    """A Whisper model in CTranslate2 format, for one thread at a time.
+
+    Args:
+        model_dir: Folder with `model.bin`, `config.json`, `tokenizer.json` and the vocabulary.
+        threads: CPU threads it may use.
+        compute_type: Arithmetic of CTranslate2, such as `int8` or `float32`.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        ModelError: The folder is not such a model, or it is damaged.
+        MissingPackageError: faster-whisper is not installed.
+    """
+
+    def __init__(self, model_dir: Path, *, threads: int, compute_type: str = "int8", device: str = "cpu") -> None:
+        _check_files(model_dir)
+        self._library = faster_whisper()
+        try:
+            self._model = self._library.WhisperModel(
+                str(model_dir), device=device, compute_type=compute_type, cpu_threads=max(1, threads)
+            )
+            mels = int(self._model.model.n_mels)
+            self._features = self._library.FeatureExtractor(**{**self._model.feat_kwargs, "feature_size": mels})
+        except Exception as error:  # CTranslate2 and tokenizers raise bare RuntimeError, ValueError and Exception
+            raise ModelError(
+                f"{model_dir} cannot be loaded as a Whisper model: {_first_line(error)}.",
+                hint="It must be in CTranslate2 format and complete; `npc-runtime models verify` compares it with its hash",
+            ) from error
+        self.model_dir = model_dir
+        self._tokenizers: dict[str, tuple[Any, list[int]]] = {}
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes of the languages it understands."""
+        return tuple(self._model.supported_languages)
+
+    def warm_up(self) -> None:
+        """Do once what the first utterance would otherwise wait for: load the voice detector, touch the weights."""
+        time = np.arange(RATE, dtype=np.float32) / RATE
+        hum: Samples = (0.1 * np.sin(2 * np.pi * 120 * time)).astype(np.float32)
+        speech_spans(hum)
+        self._hear(self._mel(hum), FLOOR, self.languages[0], "", 4)
+
+    def transcribe(
+        self, samples: Samples, *, language: str = "en", hotwords: Sequence[str] = (), ticket: Ticket | None = None
+    ) -> Transcript:
+        """What is said in one utterance.
+
+        Args:
+            samples: 16 kHz mono, -1..1, shape (n,).
+            language: What is spoken, as ISO 639-1 code; a region (`en-US`) is ignored.
+            hotwords: Names to expect, the most important first; they are not written unless they are heard.
+            ticket: Checked between the steps, so that an utterance nobody waits for any more is left.
+
+        Returns:
+            The words; for silence, noise and music an empty text with the reason.
+
+        Raises:
+            InputError: The model does not understand the language.
+            EngineError: The engine failed.
+            Stopped: The ticket was stopped.
+        """
+        language = self._language(language)
+        audio = _levelled(samples)
+        duration_ms = len(samples) * 1000 / RATE
+        spans = speech_spans(audio) if audio is not None else []
+        last_voiced_ms = spans[-1].end * 1000 / RATE if spans else 0.0
+
+        texts: list[str] = []
+        reasons: list[Reason] = []
+        for window in windows(samples, spans):
+            if ticket:
+                ticket.check()
+            assert audio is not None
+            decoded = self._window(audio[window.start : window.end], language, hotwords, ticket)
+            reason = doubt(decoded)
+            if reason:
+                reasons.append(reason)
+            else:
+                texts.append(decoded.text)
+        if texts:
+            return Transcript(" ".join(texts), language, "", duration_ms, last_voiced_ms)
+        why: Reason = "silence" if audio is None else reasons[0] if reasons else "no_speech"
+        return Transcript("", language, why, duration_ms, last_voiced_ms)
+
+    def _window(self, audio: Samples, language: str, hotwords: Sequence[str], ticket: Ticket | None) -> Decoded:
+        mel = self._mel(audio)
+        tokenizer, _ = self._tokenizer(language)
+        prompt = names.prompt(hotwords, lambda text: len(tokenizer.encode(text)))
+        most = 24 + 12 * len(audio) // RATE
+        size = min(FULL, max(FLOOR, mel.shape[1] + ROOM))
+        decoded = self._hear(mel, size, language, prompt, most)
+        if decoded.loops:
+            if ticket:
+                ticket.check()
+            again = self._hear(mel, FULL, language, "", most)
+            decoded = again if not again.loops else Decoded(unlooped(again.text), again.logprob, again.no_speech, True)
+        return decoded
+
+    def _mel(self, audio: Samples) -> _Mel:
+        mel: _Mel = self._features(audio)
+        return mel[:, :-1]  # the last frame is padding of the feature extractor
+
+    def _hear(self, mel: _Mel, size: int, language: str, prompt: str, most: int) -> Decoded:
+        """One pass through encoder and decoder, greedy.
+
+        Args:
+            mel: Log-mel features, shape (mels, frames).
+            size: Frames of the window.
+            language: A code that the model knows.
+            prompt: Names to expect, or empty.
+            most: Tokens after which the decoder is stopped: nobody speaks that fast.
+        """
+        tokenizer, suppressed = self._tokenizer(language)
+        fitted = np.zeros((mel.shape[0], size), np.float32)
+        fitted[:, : min(size, mel.shape[1])] = mel[:, :size]
+        tokens = self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=prompt or None)
+
+        def run() -> Any:
+            return self._model.model.generate(
+                self._model.encode(fitted),
+                [tokens],
+                beam_size=1,
+                max_length=min(self._model.max_length, len(tokens) + most),
+                suppress_blank=True,
+                suppress_tokens=suppressed,
+                return_scores=True,
+                return_no_speech_prob=True,
+            )[0]
+
+        result = _guarded(run)
+        written: list[int] = result.sequences_ids[0]
+        raw = tokenizer.decode(written).strip()
+        return Decoded(
+            text=cleaned(raw),
+            logprob=float(result.scores[0]) * len(written) / (len(written) + 1),  # the score leaves out the end mark
+            no_speech=float(result.no_speech_prob),
+            loops=looped(raw) or len(written) >= most,
+        )
+
+    def _tokenizer(self, language: str) -> tuple[Any, list[int]]:
+        if language not in self._tokenizers:
+            multilingual = bool(self._model.model.is_multilingual)
+            tokenizer = self._library.Tokenizer(
+                self._model.hf_tokenizer, multilingual, task="transcribe", language=language
+            )
+            self._tokenizers[language] = tokenizer, list(self._library.get_suppressed_tokens(tokenizer, [-1]))
+        return self._tokenizers[language]
+
+    def _language(self, language: str) -> str:
+        code = language.replace("_", "-").split("-")[0].lower()
+        if code in self.languages:
+            return code
+        if len(self.languages) == 1:
+            raise InputError(
+                f"The speech model {self.model_dir.name} understands only {self.languages[0]}, not {language!r}.",
+                hint="Set stt.model to a multilingual Whisper model, or the language to en.",
+            )
+        raise InputError(
+            f"The speech model {self.model_dir.name} does not know the language {language!r}.",
+            hint="Use an ISO 639-1 code such as en, de or tr.",
+        )
+
+
+def _check_files(model_dir: Path) -> None:
+    hint = "Run `npc-runtime models list` to see which speech models are there, or set stt.model to another folder."
+    if not model_dir.is_dir():
+        raise ModelError(f"The speech model folder {model_dir} does not exist or is not a folder.", hint=hint)
+    for name in REQUIRED:
+        file = model_dir / name
+        if not file.is_file():
+            raise ModelError(f"{model_dir} is not a Whisper model in CTranslate2 format: {name} is missing.", hint=hint)
+        if not file.stat().st_size:
+            raise ModelError(f"The speech model in {model_dir} is damaged: {name} is empty.", hint=hint)
+
+
+def _levelled(samples: Samples) -> Samples | None:
+    """Finite samples without offset at a normal level; None for digital silence."""
+    audio = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    if not len(audio):
+        return None
+    audio = audio - audio.mean(dtype=np.float64).astype(np.float32)
+    peak = float(np.abs(audio).max())
+    if peak < SILENCE:
+        return None
+    return audio * np.float32(min(MAX_GAIN, LEVEL / peak)) if peak < QUIET else audio
+
+
+def _guarded(run: Callable[[], T]) -> T:
+    try:
+        return run()
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise EngineError(
+            f"Speech recognition failed: {_first_line(error)}.",
+            hint="Try again; if it repeats, verify the speech model.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

