@@ -22,18 +22,17 @@ function balance(name, value, low, high) {
 }
 
 /** The emotion at one moment; called again when it changes. */
-function showEmotion(holder, feelings, index, seek) {
-  if (!feelings.length) {
-    holder.replaceChildren(make("p", { class: "none", text: "No emotion was reported in this turn." }));
-    return;
-  }
+function showEmotion(card, holder, feelings, index, seek) {
+  card.hidden = !feelings.length;
+  if (card.hidden) return;
   const message = feelings[index].message;
   const mood = message.mood || {};
   const relation = message.relation || {};
+  const felt = Math.round((message.intensity || 0) * 100);
   const parts = [
     make("div", { class: "feeling" }, [
       make("p", { class: "label", text: title(message.label) }),
-      make("p", { class: "strength", text: `${message.strength || "normal"}, ${Math.round((message.intensity || 0) * 100)}${thin}%` }),
+      make("p", { class: "strength", text: `${message.strength || "normal"}, ${felt}${thin}%` }),
     ]),
   ];
   if (message.cause) parts.push(make("p", { class: "cause", dir: "auto", text: message.cause }));
@@ -53,7 +52,8 @@ function showEmotion(holder, feelings, index, seek) {
     parts.push(make("ol", { class: "steps", "aria-label": "Emotions over the reply" }, path));
   }
   const pad = Array.isArray(message.pad) ? message.pad : [];
-  parts.push(make("h3", { text: "Right now" }), make("ul", { class: "balances" }, AXES.map((axis, i) => balance(axis[0], pad[i], axis[1], axis[2]))));
+  const axes = AXES.map(([name, low, high], i) => balance(name, pad[i], low, high));
+  parts.push(make("h3", { text: "Right now" }), make("ul", { class: "balances" }, axes));
   if (mood.label) {
     const strength = mood.label === "neutral" ? "" : `${mood.strength || ""} `;
     parts.push(make("h3", { text: "Mood" }), make("p", { class: "mood", text: title(`${strength}${mood.label}`) }));
@@ -105,9 +105,12 @@ function showLatency(holder, hint, story) {
     ["Written", `${thousands(usage.completion_tokens)} tokens`],
   ];
   if (Number.isFinite(usage.cost)) facts.push(["Cost", `$${usage.cost.toFixed(4)}`]);
-  holder.append(
-    make("dl", { class: "usage" }, facts.map(([name, text]) => make("div", {}, [make("dt", { text: name }), make("dd", { class: "num", text })]))),
-  );
+  holder.append(make("dl", { class: "usage" }, facts.map(figure)));
+}
+
+/** A named figure, for a list of them. */
+function figure([name, text]) {
+  return make("div", {}, [make("dt", { text: name }), make("dd", { class: "num", text })]);
 }
 
 /** Text in which `code` stands between backticks, as hints are written. */
@@ -118,9 +121,10 @@ function prose(text, attributes = {}) {
   return make("p", { ...attributes, dir: "auto" }, parts.map((part, i) => (i % 2 ? make("code", { text: part }) : part)));
 }
 
-function showActions(holder, actions) {
+function showActions(holder, actions, spoke) {
   if (!actions.length) {
-    holder.append(make("p", { class: "none", text: "The character only spoke." }));
+    const text = spoke ? "The character only spoke." : "The character did nothing.";
+    holder.append(make("p", { class: "none", text }));
     return;
   }
   for (const action of actions) {
@@ -136,7 +140,7 @@ function showActions(holder, actions) {
         make(
           "dl",
           {},
-          given.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { dir: "auto", text: String(value) })]),
+          given.flatMap(([name, text]) => [make("dt", { text: name }), make("dd", { dir: "auto", text })]),
         ),
       ]),
     );
@@ -202,5 +206,7 @@ function gist(message) {
 
 /** JSON over several lines, with each list of plain values on one. */
 function layout(message) {
-  return JSON.stringify(message, null, 2).replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, inner) => `[${inner.replace(/,\s+/g, ", ")}]`);
+  // Text never holds a bare line break here, so only the layout between values is touched.
+  const lists = /\[\n\s*([^[\]{}]*?)\n\s*\]/g;
+  return JSON.stringify(message, null, 2).replace(lists, (_, inner) => `[${inner.replace(/,\n\s*/g, ", ")}]`);
 }

@@ -83,9 +83,10 @@ class Face {
           `C115 ${chin} 82 ${205 + drop * 0.5} 81 156C79 100 106 58 160 58Z`,
       ),
     });
-    set(this.jawShade, { d: path(`M118 246.0C132 ${chin + 16} 188 ${chin + 16} 202 246C190 ${chin + 2} 130 ${chin + 2} 118 246Z`) });
+    set(this.jawShade, { d: path(`M131.4 240.0V${chin - 4}C136 ${chin + 14} 184 ${chin + 14} 188.6 ${chin - 4}V240Z`) });
     const wrinkle = feeling.sneer * 3;
-    set(this.nose, { d: path(`M157 160.0C154 176 150 186 148.5 ${192 - wrinkle}C150 ${198 - wrinkle} 168 ${198 - wrinkle} 171 ${192 - wrinkle}`) });
+    const [side, tip] = [192 - wrinkle, 198 - wrinkle];
+    set(this.nose, { d: path(`M157 160.0C154 176 150 186 148.5 ${side}C150 ${tip} 168 ${tip} 171 ${side}`) });
     set(this.sneer, { opacity: feeling.sneer });
     for (const cheek of this.cheeks) set(cheek, { opacity: 0.5 * feeling.blush, cy: 197 - 4 * Math.max(0, smile) });
     for (const eye of this.eyes) eye.show(feeling, blink);
@@ -128,7 +129,8 @@ class Eye {
     set(this.shape, { d: whole });
     set(this.white, { d: whole });
     set(this.lid, { d: path(top) });
-    set(this.under, { d: path(`M${a + 4} ${y + 3}.0C${this.x - 8} ${below} ${this.x + 8} ${below} ${b - 4} ${y + 3}`), opacity: 0.35 * open });
+    const crease = `M${a + 4} ${y + 3}.0C${this.x - 8} ${below} ${this.x + 8} ${below} ${b - 4} ${y + 3}`;
+    set(this.under, { d: path(crease), opacity: 0.35 * open });
     const lift = 132 - 4 * (feeling.eyes - 1);
     const skew = feeling.skew * this.outward;
     const inner = lift - 13 * feeling.inner - 3 * skew;

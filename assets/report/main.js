@@ -28,6 +28,7 @@ let strip = null;
 let legend = null;
 let feelingIndex = -1;
 let worn = null;
+let wordNow = null;
 let spokenClauses = [];
 let frame = 0;
 let pause = 0;
@@ -71,7 +72,7 @@ function fill() {
   fillFacts();
   fillTimeline();
   showLatency(byId("latency-body"), byId("latency-hint"), story);
-  showActions(byId("actions-body"), story.actions);
+  showActions(byId("actions-body"), story.actions, story.clauses.length > 0);
   showRemarks(byId("remarks"), byId("remarks-body"), story.remarks);
   showRaw(byId("raw-list"), byId("raw-hint"), data.messages);
 }
@@ -79,7 +80,7 @@ function fill() {
 function fillReply() {
   const holder = byId("subtitle");
   if (!story.clauses.length) {
-    holder.textContent = story.text || "No words.";
+    holder.textContent = story.text || "Said nothing.";
     holder.classList.toggle("quiet", !story.text);
     return;
   }
@@ -125,8 +126,9 @@ function fillFacts() {
   const facts = [];
   if (stage("first_audio")) facts.push(["First sound after", duration(stage("first_audio").end_ms)]);
   if (story.duration_ms) facts.push(["Reply lasts", duration(story.duration_ms)]);
-  if (story.actions.length) facts.push([story.actions.length === 1 ? "Action" : "Actions", story.actions.map((one) => title(one.name)).join(", ")]);
-  byId("facts").append(...facts.map(([term, text]) => make("div", {}, [make("dt", { text: term }), make("dd", { class: "num", text })])));
+  const actions = story.actions.map((one) => title(one.name));
+  if (actions.length) facts.push([actions.length === 1 ? "Action" : "Actions", actions.join(", ")]);
+  byId("facts").append(...facts.map(figure));
 }
 
 function fillTimeline() {
@@ -173,7 +175,8 @@ function listenToWave(holder) {
     time.style.left = `${(ms / length) * 100}%`;
   });
   holder.addEventListener("pointerleave", () => (time.hidden = true));
-  const steps = { ArrowLeft: -250, ArrowDown: -250, ArrowRight: 250, ArrowUp: 250, PageDown: -2000, PageUp: 2000, Home: -length, End: length };
+  const arrows = { ArrowLeft: -250, ArrowDown: -250, ArrowRight: 250, ArrowUp: 250 };
+  const steps = { ...arrows, PageDown: -2000, PageUp: 2000, Home: -length, End: length };
   holder.addEventListener("keydown", (event) => {
     if (!Object.hasOwn(steps, event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
@@ -226,7 +229,9 @@ function render(now) {
     clause.node.classList.toggle("now", ms > 0 && ms >= clause.start_ms && ms < clause.end_ms);
     for (const word of clause.words) {
       const started = ms > 0 && ms >= word.start_ms;
-      word.node.classList.toggle("now", started && ms < word.end_ms);
+      const now = started && ms < word.end_ms;
+      word.node.classList.toggle("now", now);
+      if (now) keepInView(word.node);
       word.node.classList.toggle("spoken", started);
     }
   }
@@ -235,10 +240,21 @@ function render(now) {
   wave.show(ms);
   byId("clock-now").textContent = clock(ms);
   const slider = byId("wave");
-  set(slider, { "aria-valuenow": Math.round(ms), "aria-valuetext": `${(ms / 1000).toFixed(1)} of ${(story.duration_ms / 1000).toFixed(1)} seconds` });
+  const [at, whole] = [ms, story.duration_ms].map((time) => (time / 1000).toFixed(1));
+  set(slider, { "aria-valuenow": Math.round(ms), "aria-valuetext": `${at} of ${whole} seconds` });
   strip?.show(ms, transport.playing || ms !== strip.at);
   if (strip) strip.at = ms;
   legend?.show(ms > 0 && ms < story.duration_ms ? track.at(ms) : undefined);
+}
+
+/** Scroll a long reply so that the word being spoken can be read. */
+function keepInView(node) {
+  if (node === wordNow) return;
+  wordNow = node;
+  const holder = byId("subtitle");
+  const above = node.offsetTop - holder.scrollTop;
+  const room = holder.clientHeight - node.offsetHeight;
+  if (above < 0 || above > room) holder.scrollTop = node.offsetTop - room / 3;
 }
 
 /** Index of the emotion that holds at a time; the first one also holds before it was felt. */
@@ -258,8 +274,9 @@ function wear(index) {
   document.documentElement.style.setProperty("--tint", String(feeling.tint));
   byId("face-label").textContent = message ? title(message.label) : "";
   byId("face-label").hidden = !message;
-  byId("face").setAttribute("aria-label", `Drawn face of ${name}${message ? `, feeling ${title(message.label).toLowerCase()}` : ""}`);
-  showEmotion(byId("emotion-body"), story.feelings, index, (ms) => transport.seek(ms));
+  const felt = message ? `, feeling ${title(message.label).toLowerCase()}` : "";
+  byId("face").setAttribute("aria-label", `Drawn face of ${name}${felt}`);
+  showEmotion(byId("emotion"), byId("emotion-body"), story.feelings, index, (ms) => transport.seek(ms));
 }
 
 /** How far the lids are down, 0..1: now and then, for a moment. */

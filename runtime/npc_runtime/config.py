@@ -29,7 +29,7 @@ class LlmSettings(_Section):
     """`auto` and `llama` use the prebuilt llama.cpp; `llama-cpp-python` uses the one you built yourself."""
     model: str = ""
     """A model id of `npc-runtime models list`, or the path of a GGUF file; empty: the default model."""
-    temperature: float = Field(default=0.6, ge=0, le=2)
+    temperature: float = Field(default=0.5, ge=0, le=2)
     gpu_layers: int = Field(default=0, ge=-1)
     """Layers to put on the GPU; -1 puts all of them there."""
     context: int = Field(default=2048, ge=512, le=131072)

@@ -7,8 +7,31 @@ None are left out. Each gets its `seq` when it leaves the session.
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+EmotionLabel = Literal[
+    "neutral",
+    "disgust",
+    "contempt",
+    "belligerence",
+    "domineering",
+    "criticism",
+    "anger",
+    "tension",
+    "tense_humor",
+    "defensiveness",
+    "whining",
+    "sadness",
+    "stonewalling",
+    "interest",
+    "validation",
+    "affection",
+    "humor",
+    "surprise",
+    "joy",
+]
+"""The 19 labels of the protocol, after the affects of SPAFF (Coan and Gottman 2007)."""
+EMOTION_LABELS: tuple[EmotionLabel, ...] = get_args(EmotionLabel)
 Strength = Literal["weak", "normal", "strong"]
 Stage = Literal["attending", "listening", "thinking", "speaking", "idle"]
 VisemeSet = Literal["oculus", "arkit", "azure", "rhubarb", "skyrim", "vrm"]
@@ -102,8 +125,7 @@ class Emotion:
     type: Literal["emotion"] = "emotion"
     turn: int | None = None
     character: str
-    label: str
-    """One of the 19 labels."""
+    label: EmotionLabel
     strength: Strength
     intensity: float
     """0..1"""

@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
 from npc_runtime.clock import Clock, MonotonicClock
+from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError, NpcError
-from npc_runtime.llm.backend import LanguageModel
+from npc_runtime.llm.backend import Completion, LanguageModel, Message
 from npc_runtime.llm.prompt import Exchange, system_prompt
 from npc_runtime.scene import Player, Scene
 from npc_runtime.speech import Samples
@@ -34,6 +36,7 @@ class Session:
         visemes: The viseme set the game wants.
         language: What the player speaks; empty: the character's language.
         context_tokens: The model's window.
+        temperature: How freely the model chooses, for characters without a setting of their own.
         seed: Makes replies repeatable; None for new ones each time; may be assigned.
     """
 
@@ -51,6 +54,7 @@ class Session:
         visemes: events.VisemeSet = "oculus",
         language: str = "",
         context_tokens: int = 2048,
+        temperature: float = 0.5,
         seed: int | None = None,
     ) -> None:
         self.scene = scene or Scene()
@@ -65,9 +69,24 @@ class Session:
         self._visemes: events.VisemeSet = visemes
         self._language = language
         self._context_tokens = context_tokens
+        self._temperature = temperature
         self._turns = 0
         self._history: dict[str, list[Exchange]] = defaultdict(list)
         self._ledgers: dict[str, Ledger] = {}
+
+    async def approach(self, name: str) -> None:
+        """Let a character's prompt be read before the player says anything, so that the answer comes sooner.
+
+        Args:
+            name: Id, name or alias of the character.
+
+        Raises:
+            InputError: There is no such character.
+        """
+        character = self._library.character(name)
+        system = Message("system", self._system(character))
+        with suppress(EngineError):  # the turn itself will say what is wrong
+            await self._mind.warm(Completion(messages=(system,), conversation=character.id))
 
     async def hear(self, name: str, samples: Samples) -> None:
         """Take one utterance of the player to a character, and let the character answer if something was said.
@@ -122,15 +141,14 @@ class Session:
 
     async def _answer(self, id: str, text: str, trace: Trace, *, failure: NpcError | None = None) -> None:
         character = self._library.character(id)
-        actions = self._library.actions_for(character.id)
         self._turns += 1
         turn = Turn(
             self._turns,
             Cast(
                 id=id,
                 character=character,
-                actions=actions,
-                system=system_prompt(character, actions, small=self._mind.small),
+                actions=self._library.actions_for(character),
+                system=self._system(character),
                 player=self._player,
                 scene=self.scene,
                 ledger=self._ledgers.setdefault(id, Ledger()),
@@ -144,12 +162,16 @@ class Session:
             clock=self._clock,
             target=self._visemes,
             context_tokens=self._context_tokens,
+            temperature=self._temperature,
             seed=self.seed,
         )
         outcome = await turn.run(text, failure=failure)
         if outcome.exchange is not None and outcome.failure is None:
             self._history[id].append(outcome.exchange)
             del self._history[id][:-_MEMORY]
+
+    def _system(self, character: CharacterFile) -> str:
+        return system_prompt(character, self._library.actions_for(character), small=self._mind.small)
 
     def _hotwords(self) -> tuple[str, ...]:
         """Names that may come up: recognition favours them."""

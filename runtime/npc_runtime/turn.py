@@ -103,6 +103,7 @@ class Turn:
         clock: Time.
         target: The viseme set that the game wants.
         context_tokens: The model's window.
+        temperature: How freely the model chooses, unless the character has its own.
         seed: Makes the reply repeatable; None for a new one each time.
     """
 
@@ -118,8 +119,11 @@ class Turn:
         clock: Clock,
         target: events.VisemeSet = "oculus",
         context_tokens: int = 2048,
+        temperature: float = 0.5,
         seed: int | None = None,
     ) -> None:
+        own = cast.character.model.temperature
+        self._temperature = temperature if own is None else own
         self._number = number
         self._cast = cast
         self._mind = mind
@@ -205,20 +209,22 @@ class Turn:
         small = self._mind.small
         if small:
             options = plausible(options, player_line)
+        facts = relevant_facts((*cast.character.knowledge.facts, *cast.scene.facts), player_line)
         request = Completion(
             messages=messages(
                 cast.system,
                 cast.history,
                 player_line,
                 player=cast.player,
-                scene=cast.scene,
+                scene=None if small else cast.scene,
                 options=options,
-                facts=relevant_facts(cast.character, player_line) if small else (),
+                facts=facts if small else (),
                 context_tokens=self._context_tokens,
                 reply_tokens=reply_tokens,
             ),
             grammar=reply_grammar(options, max_sentences=sentences, max_actions=1 if small else 2),
             max_tokens=reply_tokens,
+            temperature=self._temperature,
             seed=self._seed,
             conversation=cast.id,
         )
@@ -322,7 +328,7 @@ class Turn:
             )
         )
 
-    def _feel(self, label: str, strength: events.Strength) -> None:
+    def _feel(self, label: events.EmotionLabel, strength: events.Strength) -> None:
         self._felt = True
         character = self._cast.character
         self._remembered.append(f"[emotion {label} {strength}]")

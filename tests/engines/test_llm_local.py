@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -194,19 +193,19 @@ async def test_it_is_gone_when_its_parent_is_killed(local_engine: str, gguf: Pat
 
         anyio.run(main)
     """
-    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    child = psutil.Process(int(parent.stdout.readline()))
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    async with await anyio.open_process([sys.executable, "-c", textwrap.dedent(script)], stderr=None) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(await parent.stdout.receive()))
+        parent.kill()
     deadline = time.monotonic() + 10
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the engine outlived the runtime"
         await anyio.sleep(0.05)
 
 
-@pytest.mark.parametrize("content", [b"", b"GGUF" + b"\x00" * 64, b"not a model at all" * 100], ids=["empty", "cut", "junk"])
+@pytest.mark.parametrize(
+    "content", [b"", b"GGUF" + b"\x00" * 64, b"not a model at all" * 100], ids=["empty", "cut", "junk"]
+)
 async def test_a_wrong_model_file_is_said_so(local_engine: str, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from npc_runtime import events
+from npc_runtime.events import EMOTION_LABELS, EmotionLabel
 from npc_runtime.report import write_report
 
 CHROMIUM = next(
@@ -51,30 +52,9 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
-ATTACK = "</script><img src=x onerror=alert(1)><svg onload=alert(2)>{{script}}"
+ATTACK = "</script><img src=x onerror=alert(1)><svg onload=alert(2)>{{script}} [ 1,  2 ]"
 RATE = 16000
 SHAPES = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "ih", "oh", "ou")
-LABELS = (
-    "neutral",
-    "disgust",
-    "contempt",
-    "belligerence",
-    "domineering",
-    "criticism",
-    "anger",
-    "tension",
-    "tense_humor",
-    "defensiveness",
-    "whining",
-    "sadness",
-    "stonewalling",
-    "interest",
-    "validation",
-    "affection",
-    "humor",
-    "surprise",
-    "joy",
-)
 
 
 class Browser:
@@ -197,7 +177,7 @@ def sound(seconds: float) -> bytes:
     return buffer.getvalue()
 
 
-def feeling(label: str, cause: str | None = None) -> events.Emotion:
+def feeling(label: EmotionLabel, cause: str | None = None) -> events.Emotion:
     return events.Emotion(
         turn=1,
         character="brynja",
@@ -212,7 +192,7 @@ def feeling(label: str, cause: str | None = None) -> events.Emotion:
 
 
 def report(
-    path: Path, *, text: str = "Steel holds, boy.", clauses: int = 2, seconds: float = 2.0, label: str = "anger"
+    path: Path, *, text: str = "Steel holds, boy.", clauses: int = 2, seconds: float = 2.0, label: EmotionLabel = "anger"
 ) -> Path:
     """A report whose mouth is at rest for the first tenth of each clause, then takes one shape after the other."""
     span = seconds * 1000 / clauses
@@ -375,8 +355,10 @@ def test_a_viseme_explains_itself(browser: Browser, tmp_path: Path) -> None:
 def test_hostile_text_stays_text(browser: Browser, tmp_path: Path) -> None:
     browser.open(report(tmp_path / "report.html", text=ATTACK), "#t=0.5")
     browser.run("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    browser.wait("document.querySelector('#raw-list pre').textContent !== ''")
+    browser.wait("[...document.querySelectorAll('#raw-list pre')].every((node) => node.textContent)")
     assert browser.run("document.getElementById('name').textContent") == ATTACK
+    shown = browser.run("[...document.querySelectorAll('#raw-list pre')].map((node) => JSON.parse(node.textContent))")
+    assert shown == browser.run("JSON.parse(document.getElementById('data').textContent).messages")
     assert browser.run("document.querySelectorAll('img, [onerror], [onload]').length") == 0
     assert browser.run("document.querySelectorAll('script').length") == 2
     assert browser.complaints() == []
@@ -399,6 +381,9 @@ def test_nothing_sticks_out_sideways(browser: Browser, tmp_path: Path, width: in
     )
     assert sticking == []
     assert browser.run("document.getElementById('strip').scrollLeft") > 0
+    holder, word = "document.getElementById('subtitle')", "document.querySelector('#subtitle .now .now')"
+    assert browser.run(f"{word}.getBoundingClientRect().top < {holder}.getBoundingClientRect().bottom - 10")
+    assert browser.run(f"{word}.getBoundingClientRect().bottom > {holder}.getBoundingClientRect().top + 10")
     assert browser.complaints() == []
 
 
@@ -468,7 +453,7 @@ CONTRAST = """
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_all_text_has_enough_contrast(browser: Browser, tmp_path: Path, dark: bool) -> None:
-    for label in LABELS:
+    for label in EMOTION_LABELS:
         page = report(tmp_path / f"{label}.html", label=label, text="Steel `holds`.")
         browser.open(page, "#t=0.5", dark=dark)
         assert browser.run(CONTRAST) == [], label
@@ -480,7 +465,7 @@ def test_every_label_has_its_own_face(browser: Browser, tmp_path: Path) -> None:
         ".map((node) => node.getAttribute('d'))"
     )
     faces = set()
-    for label in LABELS:
+    for label in EMOTION_LABELS:
         browser.open(report(tmp_path / f"{label}.html", label=label), "#t=0.02")
         faces.add(str(browser.run(parts)))
-    assert len(faces) == len(LABELS)
+    assert len(faces) == len(EMOTION_LABELS)

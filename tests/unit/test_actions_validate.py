@@ -241,9 +241,9 @@ def test_every_type() -> None:
         "where": "old mill",
         "to": "you",
     }
-    assert code("mixed", **args) == "not_here"
+    assert code("mixed", HERE, None, **args) == "not_here"
     args["to"] = "Tamsin"
-    assert done("mixed", **args).args == {
+    assert done("mixed", HERE, None, **args).args == {
         "text": "Hello [you]",
         "ratio": -0.5,
         "loud": True,
@@ -340,7 +340,7 @@ def test_no_call_leaves_the_schema(name: str, args: dict[str, str]) -> None:
             assert fits(argument, found.args[key])
         else:
             assert argument.default is None and argument.required is False
-    targets = {
+    targets: dict[str, set[str | None]] = {
         "none": {None},
         "player": {"player"},
         "character": {"ysolde", "guard_a", "guard_b", "guard_c", "player"},

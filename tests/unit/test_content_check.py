@@ -67,7 +67,7 @@ def test_an_unknown_action_is_found_from_the_file_alone(tmp_path: Path, capsys: 
             {"tests/t.yaml": "character: ann\nturns: [{player: Hi, expect: {action: fly}}]"},
             "t.yaml:2:39: `fly` is not among the actions of `ann`",
         ),
-        ({"characters/b.yaml": "[}"}, "b.yaml:1:2: a comma or a closing bracket"),
+        ({"characters/b.yaml": "[}"}, "b.yaml:1:2: a value or a closing bracket"),
     ],
 )
 def test_what_shows_only_across_files(tmp_path: Path, capsys: Out, files: dict[str, str], message: str) -> None:

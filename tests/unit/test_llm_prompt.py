@@ -59,13 +59,13 @@ def test_a_small_model_gets_the_essence() -> None:
     assert "[action mend]" in full
     assert "Her brother died" not in small
     assert "[action mend]" not in small
-    assert "Aye. Steel doesn't lie." in small
+    assert "Blacksmith of Hollowfen." in small
 
 
 def test_facts_that_matter_come_first() -> None:
-    assert relevant_facts(SMITH, "What happened to the bridge?") == ("The north bridge is out.",)
-    assert relevant_facts(SMITH, "Could you mend this?") == ("Mending costs ten crowns.",)
-    assert relevant_facts(SMITH, "Good day!") == ()
+    assert relevant_facts(SMITH.knowledge.facts, "What happened to the bridge?") == ("The north bridge is out.",)
+    assert relevant_facts(SMITH.knowledge.facts, "Could you mend this?") == ("Mending costs ten crowns.",)
+    assert relevant_facts(SMITH.knowledge.facts, "Good day!") == ()
 
 
 def test_control_marks_in_untrusted_text_do_not_open_turns() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from npc_runtime.llm.labels import LABELS, STRENGTHS, nearest_label, strength_of
+from npc_runtime.events import EMOTION_LABELS as LABELS
+from npc_runtime.llm.labels import STRENGTHS, nearest_label, strength_of
 from npc_runtime.llm.parser import ActionTag, EmotionTag, ParserEvent, ParserNotice, ReplyParser, SentenceEnd, Words
 
 ROSTER: dict[str, Any] = {

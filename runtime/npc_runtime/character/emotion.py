@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from npc_runtime.content.character import Traits
-from npc_runtime.events import Mood, Pad, Strength
+from npc_runtime.events import EmotionLabel, Mood, Pad, Strength
 
-LABEL_PAD: Mapping[str, Pad] = MappingProxyType(
+LABEL_PAD: Mapping[EmotionLabel, Pad] = MappingProxyType(
     {
         "neutral": (0.0, 0.0, 0.0),
         "disgust": (-0.5, 0.3, 0.2),
@@ -52,7 +52,7 @@ _OCTANTS: Mapping[tuple[bool, bool, bool], str] = MappingProxyType(
 )
 
 
-def emotion_pad(label: str, strength: Strength) -> Pad:
+def emotion_pad(label: EmotionLabel, strength: Strength) -> Pad:
     """The PAD point of a felt emotion."""
     pleasure, arousal, dominance = LABEL_PAD[label]
     share = INTENSITY[strength]

@@ -1,8 +1,6 @@
 """The files of one exchange: `events.jsonl`, `reply.wav`, `visemes.json`, `report.html`."""
 
-import errno
 import json
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from npc_runtime import events
-from npc_runtime.errors import OutputError
+from npc_runtime.files import cannot_write, whole_file
 from npc_runtime.speech import Samples
 from npc_runtime.tts.wav import write_wav
 
@@ -31,7 +29,7 @@ def prepare(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     return folder
 
 
@@ -60,14 +58,11 @@ def write(folder: Path, said: Sequence[events.Event], *, report: Report) -> list
     """
     audio, rate = reply_audio(said)
     wire = [events.to_wire(event, seq) for seq, event in enumerate(said, start=1)]
-    try:
-        paths = [folder / name for name in ("events.jsonl", "reply.wav", "visemes.json", "report.html")]
-        _write_text(paths[0], "".join(json.dumps(message, ensure_ascii=False) + "\n" for message in wire))
-        write_wav(paths[1], audio, rate)
-        _write_text(paths[2], json.dumps(_visemes(said, len(audio) * 1000 / rate), ensure_ascii=False) + "\n")
-        report(paths[3], wire, paths[1].read_bytes())
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
+    paths = [folder / name for name in ("events.jsonl", "reply.wav", "visemes.json", "report.html")]
+    _write_text(paths[0], "".join(json.dumps(message, ensure_ascii=False) + "\n" for message in wire))
+    write_wav(paths[1], audio, rate)
+    _write_text(paths[2], json.dumps(_visemes(said, len(audio) * 1000 / rate), ensure_ascii=False) + "\n")
+    report(paths[3], wire, paths[1].read_bytes())
     return paths
 
 
@@ -83,18 +78,5 @@ def _visemes(said: Sequence[events.Event], duration_ms: float) -> dict[str, Any]
 
 
 def _write_text(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _cannot_write(folder: Path, error: OSError) -> OutputError:
-    if error.errno == errno.ENOSPC:
-        return OutputError(f"The disk is full: nothing more can be written to {folder}", hint="free some space")
-    reason = error.strerror or str(error)
-    return OutputError(f"Cannot write to the folder {folder}: {reason}", hint="choose another with --out DIR")
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")

@@ -73,8 +73,10 @@ def say(request: Request, library: Library, settings: Settings) -> int:
                 scene=request.scene,
                 language=settings.stt.language,
                 context_tokens=settings.llm.context,
+                temperature=settings.llm.temperature,
                 seed=request.seed,
             )
+            await session.approach(character.id)
             if samples is not None:
                 await session.hear(character.id, samples)
             else:

@@ -11,7 +11,6 @@ from npc_runtime.content.conditions import Axis
 from npc_runtime.content.fields import (
     Authored,
     AuthoredFile,
-    EmotionLabel,
     FileId,
     Id,
     Items,
@@ -22,6 +21,7 @@ from npc_runtime.content.fields import (
     wrong,
 )
 from npc_runtime.content.scene_file import SceneSpec
+from npc_runtime.events import EmotionLabel
 
 COMPARISON = r"^\s*(<|<=|>|>=|==)\s*-?[0-9]{1,3}(\.[0-9]{1,6})?\s*$"
 RELATION = r"^(increases|decreases|unchanged|\s*(<|<=|>|>=|==)\s*-?[0-9]{1,3}(\.[0-9]{1,6})?\s*)$"

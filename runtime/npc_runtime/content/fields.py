@@ -62,29 +62,6 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Items: TypeAlias = Annotated[tuple[T, ...], Field(strict=False, max_length=5000)]
 """A list."""
 
-EmotionLabel = Literal[
-    "neutral",
-    "disgust",
-    "contempt",
-    "belligerence",
-    "domineering",
-    "criticism",
-    "anger",
-    "tension",
-    "tense_humor",
-    "defensiveness",
-    "whining",
-    "sadness",
-    "stonewalling",
-    "interest",
-    "validation",
-    "affection",
-    "humor",
-    "surprise",
-    "joy",
-]
-"""The 19 labels of the protocol, after the affects of SPAFF (Coan and Gottman 2007)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Mistake:

@@ -8,7 +8,6 @@ from npc_runtime.content.fields import (
     Authored,
     ConditionText,
     Duration,
-    EmotionLabel,
     Fraction,
     Id,
     Items,
@@ -19,6 +18,7 @@ from npc_runtime.content.fields import (
     Signed,
     wrong,
 )
+from npc_runtime.events import EmotionLabel
 
 
 def _exactly_one(model: Authored, keys: tuple[str, ...]) -> None:

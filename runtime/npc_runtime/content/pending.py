@@ -1,32 +1,30 @@
 """Parts of authored files that are read and checked but that this version does not act on yet."""
 
-from npc_runtime.content.content_file import ContentFile
+from collections.abc import Mapping
+
+from npc_runtime.content.content_file import ContentFile, Kind
 from npc_runtime.content.yaml_tree import Location
 from npc_runtime.errors import Problem
 
-PENDING_KEYS: tuple[tuple[Location, str], ...] = (
-    (("emotion",), "moods that move"),
-    (("goals",), "goals"),
-    (("knowledge", "filter"), "knowledge filters"),
-    (("knowledge", "packs"), "knowledge packs"),
-    (("safety",), "safety levels"),
-)
-"""Keys of a character, and what they are about (a plural)."""
-PENDING_KINDS = {"knowledge": "knowledge packs", "scenes": "scenes", "tests": "conversation tests"}
-"""Whole files."""
+PENDING: Mapping[Kind, Mapping[Location, str]] = {
+    "characters": {
+        ("emotion",): "moods that move",
+        ("goals",): "goals",
+        ("knowledge", "filter"): "knowledge filters",
+        ("knowledge", "packs"): "knowledge packs",
+        ("safety",): "safety levels",
+    },
+    "scenes": {("triggers",): "scene triggers"},
+    "knowledge": {(): "knowledge packs"},
+    "tests": {(): "conversation tests"},
+}
+"""Where such a part stands, `()` being the whole file, and what it is about."""
 
 
 def pending(file: ContentFile) -> list[Problem]:
     """The parts of a file that do nothing yet, by their names and positions, in file order; none is a mistake."""
-    if file.source is None or file.kind is None:
+    source = file.source
+    if source is None or file.kind is None:
         return []
-    if file.kind in PENDING_KINDS:
-        return [file.source.problem((), PENDING_KINDS[file.kind])]
-    if file.kind != "characters":
-        return []
-    found = [
-        file.source.problem(location, name, key=True)
-        for location, name in PENDING_KEYS
-        if location in file.source.places
-    ]
-    return sorted(found)
+    parts = PENDING.get(file.kind, {})
+    return sorted(source.problem(at, name, key=True) for at, name in parts.items() if at in source.places)

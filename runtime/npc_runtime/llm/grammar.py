@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 
 from npc_runtime.content.action import ActionOption, ArgumentOption
-from npc_runtime.llm.labels import LABELS, STRENGTHS
+from npc_runtime.events import EMOTION_LABELS
+from npc_runtime.llm.labels import STRENGTHS
 
 _MAX_WORDS = 28
 """In one sentence: a small model that finds no end is stopped at a word."""
@@ -29,7 +30,7 @@ def reply_grammar(actions: Sequence[ActionOption], *, max_sentences: int, max_ac
     rules = [
         'root ::= emotion " " sentence more' + (f" action{{0,{max_actions}}}" if actions else ""),
         f'more ::= (" " (emotion " ")? sentence){{0,{max_sentences - 1}}}' if max_sentences > 1 else 'more ::= ""',
-        f'emotion ::= "[emotion " ({_any(LABELS)}) " " ({_any(STRENGTHS)}) "]"',
+        f'emotion ::= "[emotion " ({_any(EMOTION_LABELS)}) " " ({_any(STRENGTHS)}) "]"',
         _SPEECH.strip() % (_MAX_WORDS - 1),
     ]
     if actions:

@@ -3,34 +3,11 @@
 import difflib
 from functools import lru_cache
 
-from npc_runtime.events import Strength
-
-LABELS: tuple[str, ...] = (
-    "neutral",
-    "disgust",
-    "contempt",
-    "belligerence",
-    "domineering",
-    "criticism",
-    "anger",
-    "tension",
-    "tense_humor",
-    "defensiveness",
-    "whining",
-    "sadness",
-    "stonewalling",
-    "interest",
-    "validation",
-    "affection",
-    "humor",
-    "surprise",
-    "joy",
-)
-"""Named after the codes of the Specific Affect Coding System (SPAFF); lower case, as on the wire."""
+from npc_runtime.events import EMOTION_LABELS, EmotionLabel, Strength
 
 STRENGTHS: tuple[Strength, ...] = ("weak", "normal", "strong")
 
-_SYNONYMS: dict[str, str] = {
+_SYNONYMS: dict[EmotionLabel, str] = {
     "neutral": "calm calmness none normal relaxed serene serenity content composed indifferent indifference "
     "peaceful unemotional flat stoic tired bored boredom",
     "disgust": "disgusted revulsion repulsed repulsion distaste revolted nausea",
@@ -71,7 +48,7 @@ _SYNONYMS: dict[str, str] = {
 }
 """Our own table; it covers the 28 names of the GoEmotions set and what small models invent around them."""
 
-_LABEL_OF: dict[str, str] = {label: label for label in LABELS}
+_LABEL_OF: dict[str, EmotionLabel] = {label: label for label in EMOTION_LABELS}
 _LABEL_OF |= {word: label for label, words in _SYNONYMS.items() for word in words.split()}
 
 _STRENGTH_WORDS: dict[Strength, str] = {
@@ -89,21 +66,21 @@ def _normal(word: str) -> str:
     return word.strip(" _-").casefold().replace("-", "_").replace(" ", "_")
 
 
-def known_label(word: str) -> str | None:
+def known_label(word: str) -> EmotionLabel | None:
     """The label of a word that is a label or one of its synonyms, exactly; None otherwise."""
     return _LABEL_OF.get(_normal(word))
 
 
 @lru_cache(maxsize=256)
-def nearest_label(word: str) -> str | None:
+def nearest_label(word: str) -> EmotionLabel | None:
     """The label that a word means.
 
     Args:
         word: What the model wrote, in any case.
 
     Returns:
-        One of `LABELS`: the word itself, the label it is a synonym of, or that of the closest spelling. None if nothing
-        is close.
+        The label of that name, the one the word is a synonym of, or that of the closest spelling. None if nothing is
+        close.
     """
     key = _normal(word)[:40]
     if key in _LABEL_OF:

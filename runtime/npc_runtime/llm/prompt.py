@@ -39,29 +39,29 @@ def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition],
             beside the player's words.
     """
     persona, style = character.persona, character.style
-    first_name = character.name.split()[0]
     lines = [f"You are {character.name}. {persona.summary.strip()}"]
     if style.tone:
-        lines.append(f"Your tone is {style.tone}.")
+        lines.append(f"You are {style.tone}.")
     if persona.motivation:
         lines.append(f"What you want: {persona.motivation.strip()}")
-    if style.sample_lines:
-        lines.append("You talk like this: " + " ".join(style.sample_lines[: 3 if small else None]))
     if not small:
         lines += _depth(character)
     lines.append(
-        f"Answer as {first_name}, in your own voice, in at most {_sentences(style.max_sentences)}. "
-        "Begin with a feeling, like [emotion anger strong] or [emotion joy weak]."
+        f"Answer as {character.name.split()[0]}, in your own voice, in {_sentences(style.max_sentences)} at most."
     )
-    if actions and not small:
-        lines.append("End with an action only if you do it now:")
-        lines += [f"{_form(action)} {action.description}" for action in actions]
-    return "\n".join(lines)
+    if not small:  # a small model would copy the examples, whatever it feels and does
+        lines.append("Begin with a feeling, like [emotion anger strong] or [emotion joy weak].")
+        if actions:
+            lines.append("End with an action only if you do it now:")
+            lines += [f"{_form(action)} {action.description}" for action in actions]
+    return "\n".join(lines) if not small else " ".join(lines)
 
 
 def _depth(character: CharacterFile) -> list[str]:
     persona = character.persona
     lines = [f"Your flaws: {', '.join(persona.flaws)}."] if persona.flaws else []
+    if character.style.sample_lines:
+        lines.append("You talk like this: " + " ".join(character.style.sample_lines))
     if persona.backstory:
         lines.append(persona.backstory.strip())
     if character.knowledge.facts:
@@ -70,12 +70,12 @@ def _depth(character: CharacterFile) -> list[str]:
     return lines
 
 
-def relevant_facts(character: CharacterFile, player_line: str, *, most: int = 2) -> tuple[str, ...]:
-    """The facts of a character that share words with what the player said, best first."""
+def relevant_facts(facts: Sequence[str], player_line: str, *, most: int = 2) -> tuple[str, ...]:
+    """Those facts that share words with what the player said, best first."""
     said = content_words(player_line)
-    scores = [(overlap(said, content_words(fact)), fact) for fact in character.knowledge.facts]
+    scores = [(overlap(said, content_words(fact)), fact) for fact in facts]
     ranked = sorted((pair for pair in scores if pair[0]), key=lambda pair: -pair[0])
-    return tuple(fact for _, fact in ranked[:most])
+    return tuple(fact.strip() for _, fact in ranked[:most])
 
 
 def messages(
@@ -84,7 +84,7 @@ def messages(
     player_line: str,
     *,
     player: Player,
-    scene: Scene,
+    scene: Scene | None,
     options: Sequence[ActionOption] = (),
     facts: Sequence[str] = (),
     context_tokens: int = 2048,
@@ -97,14 +97,16 @@ def messages(
         history: The turns so far, oldest first; the oldest are left out when they do not fit.
         player_line: What the player said now.
         player: Who said it.
-        scene: What is around.
+        scene: What is around; None when the model is too small to use it.
         options: The actions possible now, whose values the model may need to know.
         facts: What the character knows about what the player said.
         context_tokens: Size of the model's window.
         reply_tokens: How much of it the reply may need.
     """
-    now = _now(scene, player, options, facts)
-    last = f"({now})\n{player_line}"
+    now = [f"You know: {' '.join(facts)}"] if facts else []
+    if scene is not None:
+        now += _now(scene, player, options)
+    last = f"({' '.join(now)})\n{player_line}" if now else player_line
     room = (context_tokens - reply_tokens) * _CHARACTERS_PER_TOKEN - len(system) - len(last) - 200
     kept: list[Message] = []
     for exchange in reversed(history):
@@ -115,8 +117,8 @@ def messages(
     return (Message("system", system), *kept, Message("user", last))
 
 
-def _now(scene: Scene, player: Player, options: Sequence[ActionOption], facts: Sequence[str]) -> str:
-    parts = [f"You know: {' '.join(facts)}"] if facts else []
+def _now(scene: Scene, player: Player, options: Sequence[ActionOption]) -> list[str]:
+    parts = []
     if scene.location:
         parts.append(f"Place: {scene.location}.")
     if scene.mood:
@@ -133,7 +135,7 @@ def _now(scene: Scene, player: Player, options: Sequence[ActionOption], facts: S
     if unnamed:
         parts.append(f"Names for actions: {', '.join(unnamed)}.")
     parts.append(f"{player.name} says:")
-    return " ".join(parts)
+    return parts
 
 
 def _form(action: ActionDefinition) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from npc_runtime.events import Strength
+from npc_runtime.events import EmotionLabel, Strength
 
 NoticeCode = Literal[
     "role_break",
@@ -38,7 +38,7 @@ class SentenceEnd:
 class EmotionTag:
     """What the character feels from here on."""
 
-    label: str
+    label: EmotionLabel
     """One of the 19 labels."""
     strength: Strength = "normal"
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from npc_runtime.events import Strength
+from npc_runtime.events import EmotionLabel, Strength
 from npc_runtime.llm.labels import known_label, nearest_label, strength_of
 from npc_runtime.llm.reply import ActionTag, EmotionTag
 
@@ -83,7 +83,7 @@ def bare_emotion(body: str) -> EmotionTag | None:
 def _emotion_of(text: str) -> tuple[EmotionTag | None, str]:
     tokens = [token for token in _TOKEN.findall(text) if token.casefold() not in _FILLER]
     strength: Strength | None = None
-    label: str | None = None
+    label: EmotionLabel | None = None
     unknown = ""
     for index, token in enumerate(tokens):
         pair = "_".join(tokens[index : index + 2])

@@ -1,11 +1,10 @@
 """The report as a file: built in memory, then put in its place as a whole."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from npc_runtime.errors import OutputError
+from npc_runtime.files import whole_file
 from npc_runtime.report.page import build_page
 
 
@@ -44,24 +43,5 @@ def write_report(
         player_audio=player_audio,
         runtime_version=runtime_version,
     )
-    # In the same folder, so that the last step is a rename and never a copy across file systems.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(page, encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write the report to {path}: {error.strerror or error}.",
-            hint="Choose a folder you may write to with --out, or free some disk space.",
-        ) from error
-    finally:
-        _discard(unfinished)
-
-
-def _discard(unfinished: Path) -> None:
-    """Remove what a failed write left; a folder that cannot be read must not hide the failure itself."""
-    try:
-        unfinished.unlink(missing_ok=True)
-    except OSError:
-        return
+    with whole_file(path) as part:
+        part.write_text(page, encoding="utf-8", newline="\n")

@@ -24,8 +24,8 @@ MIN_RATE = 4_000
 MAX_RATE = 768_000
 FORMATS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3"})
 
-_BLOCK = 1 << 16
-"""Values (frames times channels) decoded at a time."""
+_BLOCK = 1 << 12
+"""Values (frames times channels) decoded at a time; small, because a block in which a file breaks off is lost."""
 _UNKNOWN_LENGTH = 1 << 48
 """libsndfile reports a length near 2**63 when a stream does not say how long it is."""
 _USE_HINT = "Use a WAV, FLAC, OGG or MP3 file with speech in it."
@@ -35,7 +35,7 @@ _Frames = NDArray[np.float32]
 
 
 def read_audio(source: Path | str | bytes, *, max_seconds: float = MAX_SECONDS) -> Samples:
-    """Read one utterance: WAV (any encoding), FLAC, OGG (Vorbis, Opus), MP3, AIFF, AU or CAF; any rate, up to 8 channels.
+    """Read one utterance: WAV (any encoding), FLAC, OGG (Vorbis, Opus), MP3, AIFF, AU or CAF, at any rate.
 
     A truncated file is read as far as it goes.
 
@@ -78,6 +78,9 @@ def _read(soundfile: ModuleType, file: BinaryIO, name: str, size: int, max_secon
         raise AudioError(f"{name} is not a sound file that can be read.", hint=_USE_HINT) from error
     with sound:
         _check_header(sound, name, max_seconds)
+        # Where it can, soundfile seeks after every read, to where it is already; in MP3 that drops the decoder's state
+        # and is heard as a click at every block.
+        sound.seekable = lambda: False
         pieces = list(_resampled(soundfile, sound, name, max_seconds))
     audio = np.concatenate(pieces) if pieces else np.zeros((0, 1), np.float32)
     if not len(audio):

@@ -1,6 +1,7 @@
 """Windows: which stretches of an utterance go through Whisper, one after the other.
 
-Whisper hears at most 30 s at once. Silence that would enlarge a window is left out, and long speech is cut at its pauses.
+Whisper hears at most 30 s at once. Silence that would enlarge a window is left out, and long
+speech is cut at its pauses.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ MAX_LETTERS = 40
 
 
 def prompt(names: Iterable[str], count_tokens: Callable[[str], int]) -> str:
-    """The names as one line, such as `Brynja, Hollowfen`; empty if there are none.
+    """The names as one line, such as `Brynja, Hollowfen.`; empty if there are none.
 
     Names come from authors and games: only letters, digits, spaces, apostrophes, hyphens and dots survive, so that none
     can contain one of Whisper's control tokens. The first names win when there are too many.
@@ -26,10 +26,11 @@ def prompt(names: Iterable[str], count_tokens: Callable[[str], int]) -> str:
         plain = _plain(name)
         if not plain or plain.casefold() in taken:
             continue
-        if count_tokens(" " + ", ".join([*taken.values(), plain])) > MAX_TOKENS:
+        if count_tokens(" " + ", ".join([*taken.values(), plain]) + ".") > MAX_TOKENS:
             break
         taken[plain.casefold()] = plain
-    return ", ".join(taken.values())
+    # Whisper imitates its prompt: after one without a full stop it writes lower case and no punctuation itself.
+    return ", ".join(taken.values()) + "." if taken else ""
 
 
 def _plain(name: str) -> str:

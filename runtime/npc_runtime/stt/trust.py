@@ -1,8 +1,8 @@
 """Trust: whether what Whisper wrote was said, or invented for noise.
 
-Calibrated on real speech (clean, quiet, clipped, telephone band, pink noise down to 0 dB) against synthetic silence, noise,
-tones, music, knocks, breath and machines: speech had a no-speech probability below 0.6 and a mean log probability above
--1.6; what was not speech, and still passed the voice detector, had 0.79 and more.
+Calibrated on real speech (clean, quiet, clipped, telephone band, pink noise down to 0 dB) against synthetic silence,
+noise, tones, music, knocks, breath and machines. Nearly all speech had a no-speech probability below 0.6 and a mean log
+probability above -1.6; what was not speech, and still passed the voice detector, had a probability of 0.79 and more.
 """
 
 from dataclasses import dataclass

@@ -68,7 +68,7 @@ class WhisperEngine:
         except Exception as error:  # CTranslate2 and tokenizers raise bare RuntimeError, ValueError and Exception
             raise ModelError(
                 f"{model_dir} cannot be loaded as a Whisper model: {_first_line(error)}.",
-                hint="It must be in CTranslate2 format and complete; `npc-runtime models verify` compares it with its hash",
+                hint="It must be a complete model in CTranslate2 format; `npc-runtime models verify` checks the files",
             ) from error
         self.model_dir = model_dir
         self._tokenizers: dict[str, tuple[Any, list[int]]] = {}
@@ -105,17 +105,18 @@ class WhisperEngine:
             Stopped: The ticket was stopped.
         """
         language = self._language(language)
-        audio = _levelled(samples)
         duration_ms = len(samples) * 1000 / RATE
-        spans = speech_spans(audio) if audio is not None else []
+        audio = _levelled(samples)
+        if audio is None:
+            return Transcript("", language, "silence", duration_ms, 0.0)
+        spans = speech_spans(audio)
         last_voiced_ms = spans[-1].end * 1000 / RATE if spans else 0.0
 
         texts: list[str] = []
         reasons: list[Reason] = []
-        for window in windows(samples, spans):
+        for window in windows(audio, spans):
             if ticket:
                 ticket.check()
-            assert audio is not None
             decoded = self._window(audio[window.start : window.end], language, hotwords, ticket)
             reason = doubt(decoded)
             if reason:
@@ -124,14 +125,13 @@ class WhisperEngine:
                 texts.append(decoded.text)
         if texts:
             return Transcript(" ".join(texts), language, "", duration_ms, last_voiced_ms)
-        why: Reason = "silence" if audio is None else reasons[0] if reasons else "no_speech"
-        return Transcript("", language, why, duration_ms, last_voiced_ms)
+        return Transcript("", language, reasons[0] if reasons else "no_speech", duration_ms, last_voiced_ms)
 
     def _window(self, audio: Samples, language: str, hotwords: Sequence[str], ticket: Ticket | None) -> Decoded:
         mel = self._mel(audio)
         tokenizer, _ = self._tokenizer(language)
         prompt = names.prompt(hotwords, lambda text: len(tokenizer.encode(text)))
-        most = 24 + 12 * len(audio) // RATE
+        most = 24 + 16 * len(audio) // RATE
         size = min(FULL, max(FLOOR, mel.shape[1] + ROOM))
         decoded = self._hear(mel, size, language, prompt, most)
         if decoded.loops:
@@ -220,14 +220,16 @@ def _check_files(model_dir: Path) -> None:
 
 def _levelled(samples: Samples) -> Samples | None:
     """Finite samples without offset at a normal level; None for digital silence."""
-    audio = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    audio: Samples = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if not len(audio):
         return None
     audio = audio - audio.mean(dtype=np.float64).astype(np.float32)
     peak = float(np.abs(audio).max())
     if peak < SILENCE:
         return None
-    return audio * np.float32(min(MAX_GAIN, LEVEL / peak)) if peak < QUIET else audio
+    if peak < QUIET:
+        audio *= np.float32(min(MAX_GAIN, LEVEL / peak))
+    return audio
 
 
 def _guarded(run: Callable[[], T]) -> T:

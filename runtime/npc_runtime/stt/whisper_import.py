@@ -1,8 +1,8 @@
 """The one place where faster-whisper is imported.
 
 Its package imports `av` (FFmpeg, about 100 MB) at the top, only to decode files. Sound files are decoded elsewhere here
-and `av` is left out of the installation, so an empty module takes its name while faster-whisper is imported. Where the real
-`av` is installed, it is used.
+and `av` is left out of the installation, so an empty module takes its name while faster-whisper is imported. Where the
+real `av` is installed, it is used.
 """
 
 import importlib

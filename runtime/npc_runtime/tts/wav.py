@@ -1,13 +1,11 @@
 """Sound files: float samples to 16-bit PCM, and a WAV file that is either whole or not there."""
 
-import os
 import wave
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from npc_runtime.errors import OutputError
+from npc_runtime.files import whole_file
 from npc_runtime.speech import Samples
 
 
@@ -33,21 +31,8 @@ def write_wav(path: Path, samples: Samples, rate: int) -> None:
     Raises:
         OutputError: The folder cannot be written to, or the disk is full.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb") as stream, wave.open(stream, "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(rate)
-                file.writeframes(pcm16(samples))
-            os.replace(part, path)
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write {path}: {error.strerror or error}.",
-            hint="choose a folder that you may write to, on a disk with free space",
-        ) from error
+    with whole_file(path) as part, part.open("wb") as stream, wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm16(samples))
