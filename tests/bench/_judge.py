@@ -1,0 +1,174 @@
+"""A judge of replies that shares nothing with the runtime: it reads the YAML files, the scene and plain text itself."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from npc_runtime.scene import Scene
+
+_LABELS = (
+    "neutral disgust contempt belligerence domineering criticism anger tension tense_humor defensiveness whining "
+    "sadness stonewalling interest validation affection humor surprise joy"
+).split()
+_EMOTION = rf"\[emotion (?:{'|'.join(_LABELS)}) (?:weak|normal|strong)\]"
+_ACTION = r"\[action [a-z0-9_]+(?: [a-z0-9_]+=(?:\"[^\"\[\]\n]*\"|[A-Za-z0-9_:.+-]+))*\]"
+_SPEECH = r"[^\[\]{}<>*_\n\r\t]+"
+_WELL_FORMED = re.compile(rf"{_EMOTION}{_SPEECH}(?:{_EMOTION}{_SPEECH})*(?:{_ACTION} ?)*")
+_TAG = re.compile(r"\[[^\[\]]*\]")
+_ENDED = re.compile(r"[.!?…][.!?\"'”’]*\Z")
+_SENTENCE = re.compile(r"[.!?]+[\"'”’]*(?:\s+|\Z)")
+_MARKS = {"brackets": re.compile(r"[\[\]{}<>]"), "asterisks": re.compile(r"[*_`#~|]"), "newlines": re.compile(r"[\r\n]")}
+_TAG_TEXT = re.compile(r"\b(?:emotion|action) (?:" + "|".join(_LABELS) + r")\b")
+_SENTENCES = {"very_short": 1, "short": 2, "medium": 3, "long": 5, "very_long": 8}
+_TYPES: dict[str, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "boolean": bool}
+_MOST_WORD = 26
+
+
+def speech_of(raw: str) -> str:
+    """What a stream says aloud, tags left out and white space made plain."""
+    return " ".join(_TAG.sub(" ", raw).split())
+
+
+def well_formed(raw: str) -> bool:
+    """Whether a stream is an emotion, speech (perhaps with more emotions) and actions, and nothing else."""
+    return _WELL_FORMED.fullmatch(raw.strip()) is not None
+
+
+def repeats(text: str) -> bool:
+    """Whether a reply goes round in circles: one to eight words four times in a row, or a sentence three times."""
+    words = re.findall(r"[\w'-]+", text.casefold())
+    for size in range(1, 9):
+        for start in range(len(words) - 4 * size + 1):
+            if words[start : start + 3 * size] == words[start + size : start + 4 * size]:
+                return True
+    sentences = [part.strip().casefold() for part in _SENTENCE.split(text) if part.strip()]
+    return any(sentences.count(one) >= 3 for one in sentences)
+
+
+@dataclass(slots=True)
+class Judge:
+    """Knows characters and actions from their files.
+
+    Args:
+        root: The folder with `characters` and `actions`.
+    """
+
+    root: Path
+    characters: dict[str, Any] = field(default_factory=dict)
+    actions: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        yaml = YAML(typ="safe")
+        for path in sorted((self.root / "characters").glob("*.yaml")):
+            self.characters[path.stem] = yaml.load(path.read_text(encoding="utf-8"))
+        for path in sorted((self.root / "actions").glob("*.yaml")):
+            self.actions |= yaml.load(path.read_text(encoding="utf-8"))["actions"]
+
+    def most_sentences(self, character: str) -> int:
+        """Sentences that the character's replies may have."""
+        length: str = self.characters[character]["style"].get("response_length", "short")
+        return _SENTENCES[length]
+
+    def faults_of_speech(self, character: str, pieces: Sequence[str]) -> list[str]:
+        """What is wrong with the pieces that were said.
+
+        Args:
+            character: Id of who said them.
+            pieces: The texts of the `say` messages of one turn.
+        """
+        names = "|".join(re.escape(word) for one in self.characters.values() for word in one["name"].split())
+        label = re.compile(rf"(?:^|[.!?]\s)\W*(?:user|assistant|system|player|traveller|{names})\s*:", re.IGNORECASE)
+        text = " ".join(pieces)
+        faults = [name for name, pattern in _MARKS.items() if any(map(pattern.search, pieces))]
+        faults += ["tag text"] if _TAG_TEXT.search(text) else []
+        faults += ["role label"] if label.search(text) else []
+        faults += ["empty"] if not any(char.isalnum() for char in text) else []
+        faults += ["not ended"] if text and not _ENDED.search(text) else []
+        faults += ["over-long word"] if any(len(word) > _MOST_WORD + 4 for word in text.split()) else []
+        faults += ["repetition"] if repeats(text) else []
+        if len(_SENTENCE.findall(text)) > self.most_sentences(character):
+            faults.append("too many sentences")
+        return faults
+
+    def fault_of_action(
+        self, character: str, name: str, args: Mapping[str, Any], target: str | None, scene: Scene, last: Mapping[str, float]
+    ) -> str:
+        """Why an action must not have been sent; empty if it is right.
+
+        Args:
+            character: Id of who acts.
+            name: Of the action.
+            args: As the game received them.
+            target: As the game received it.
+            scene: What the game said is around.
+            last: When this character did which action last, by `time.perf_counter`.
+        """
+        if name not in self.characters[character]["actions"]:
+            return "not allowed to this character"
+        spec = self.actions[name]
+        if spec.get("permission") == "never":
+            return "switched off"
+        if unmet := [one for one in spec.get("require", ()) if not self._holds(one, character, scene)]:
+            return f"condition {unmet[0]}"
+        cooldown = float(str(spec.get("cooldown", "0")).rstrip("s"))
+        if name in last and time.perf_counter() - last[name] < cooldown - 0.5:
+            return "cooling down"
+        wanted = spec.get("args", {})
+        if unknown := set(args) - set(wanted):
+            return f"unknown argument {sorted(unknown)[0]}"
+        for key, argument in wanted.items():
+            if key not in args:
+                if "default" in argument or argument.get("required", True):
+                    return f"{key} missing"
+            elif fault := _fault_of_value(argument, args[key], scene, character):
+                return f"{key} {fault}"
+        kind = spec.get("target", "none")
+        if (kind == "none") != (target is None):
+            return "target missing or too much"
+        return "" if target is None or target in _ids(kind, scene, character) else "target is not there"
+
+    def _holds(self, condition: str, character: str, scene: Scene) -> bool:
+        relation = self.characters[character].get("relationships", {}).get("default", {})
+        if match := re.fullmatch(r"scene\.has\((\w+)\)", condition):
+            here = {scene.location, *(e.id for e in scene.entities), *(tag for e in scene.entities for tag in e.tags)}
+            return match[1] in here
+        match = re.fullmatch(r"(\w+) (<=|>=|<|>) (-?[0-9.]+)", condition)
+        assert match is not None, condition
+        value, limit = float(relation.get(match[1], 0)), float(match[3])
+        return {"<=": value <= limit, ">=": value >= limit, "<": value < limit, ">": value > limit}[match[2]]
+
+
+def _ids(kind: str, scene: Scene, character: str) -> set[str]:
+    if kind == "player":
+        return {"player"}
+    if kind == "character":
+        return {"player", *(one.id for one in scene.characters)} - {character}
+    if kind == "location":
+        return {scene.location, *(e.id for e in scene.entities if {"location", "place"} & set(e.tags))}
+    return {entity.id for entity in scene.entities}
+
+
+def _fault_of_value(argument: Mapping[str, Any], value: Any, scene: Scene, character: str) -> str:
+    kind = argument["type"]
+    if kind in _TYPES:
+        if not isinstance(value, _TYPES[kind]) or (kind != "boolean" and isinstance(value, bool)):
+            return f"is no {kind}"
+        low, high = argument.get("min", value), argument.get("max", value)
+        return "" if low <= value <= high else "out of range"
+    if not isinstance(value, str):
+        return "is no text"
+    if kind == "enum":
+        return "" if value in argument["values"] else "is no such value"
+    if kind == "string":
+        return "" if 0 < len(value) <= argument.get("max_length", 200) else "too long or empty"
+    if value not in _ids(kind, scene, character):
+        return "is not there"
+    tags = set(argument.get("tags", ()))
+    if tags and not any(e.id == value and tags & set(e.tags) for e in scene.entities):
+        return "has not the tag"
+    return ""
