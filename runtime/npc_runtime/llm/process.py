@@ -6,12 +6,15 @@ import secrets
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
 import anyio.abc
 
 from npc_runtime.errors import EngineError, MissingPackageError, ModelError
+from npc_runtime.llm import libgomp
 from npc_runtime.llm.child import ChildConfig
 
 _START_TIMEOUT = 120.0
@@ -32,6 +35,7 @@ class ModelProcess:
         self._config = config
         self._start_timeout = start_timeout
         self._process: anyio.abc.Process | None = None
+        self._folder: TemporaryDirectory[str] | None = None
         self.url = ""
         """Base address of the running server."""
         self.api_key = ""
@@ -63,8 +67,14 @@ class ModelProcess:
         # -P: a mod's folder must not be able to put modules of its own in our way.
         command = [sys.executable, "-P", "-m", "npc_runtime.llm.child"]
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows: no console window beside the game
+        self._folder = TemporaryDirectory(prefix="npc-runtime-", ignore_cleanup_errors=True)
         self._process = await anyio.open_process(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, creationflags=flags
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | libgomp.environment(Path(self._folder.name)),
+            creationflags=flags,
         )
         answer: dict[str, Any] | None = None
         with anyio.move_on_after(self._start_timeout):
@@ -93,6 +103,9 @@ class ModelProcess:
         Args:
             kill: Do not wait for it to end by itself.
         """
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
         process, self._process = self._process, None
         if process is None:
             return
