@@ -21,6 +21,7 @@ from npc_runtime.speech import Clip, Samples, Transcript
 from npc_runtime.stt.whisper import WhisperEngine
 from npc_runtime.tts.piper import PiperVoice
 
+_VOICE_ENGINES = ("auto", "piper")
 _LOCAL_ENGINES = {"auto": "xllamacpp", "llama": "xllamacpp", "llama-cpp-python": "llama-cpp-python"}
 
 
@@ -101,6 +102,7 @@ class Engines:
         self._settings = settings
         self._cache = settings.model_cache
         self._registry = Registry.load(own_registry(self._cache))
+        _refuse_what_is_not_there(settings)
         threads = settings.threads
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
         self.ears = LaneEars(self._model("stt", settings.stt.model, language).path, threads.stt or min(cores, 4))
@@ -137,8 +139,8 @@ class Engines:
     async def aclose(self) -> None:
         """End all engines."""
         await self.mind.aclose()
-        self.ears.close()
-        self.mouth.close()
+        for lane in (self.ears, self.mouth):
+            await anyio.to_thread.run_sync(lane.close)
 
     def _model(self, kind: Kind, configured: str, language: str) -> LocatedModel:
         wanted = configured or self._registry.default(kind, language).id
@@ -146,20 +148,19 @@ class Engines:
         return locate(wanted, cache=self._cache, kind=kind, base=base, registry=self._registry)
 
     def _voice(self, character: CharacterFile) -> LocatedModel:
+        if character.voice.engine not in _VOICE_ENGINES:
+            raise SetupError(
+                f"{character.name} asks for the voice engine {character.voice.engine}, which is not available yet.",
+                hint="write `engine: piper`, or leave it out",
+            )
         configured = self._settings.tts.model or character.voice.name or ""
         return self._model("tts", configured, character.language)
 
     def _mind(self, cores: int) -> LocalModel:
         llm = self._settings.llm
-        engine = _LOCAL_ENGINES.get(llm.backend)
-        if engine is None:
-            raise SetupError(
-                f"llm.backend = {llm.backend} is not available in this version",
-                hint="use auto, llama or llama-cpp-python",
-            )
         model = self._model("llm", llm.model, "en")
         config = ChildConfig(
-            engine=engine,
+            engine=_LOCAL_ENGINES[llm.backend],
             model=str(model.path),
             api_key="",
             context=llm.context,
@@ -171,6 +172,17 @@ class Engines:
             gpu_layers=llm.gpu_layers,
         )
         return LocalModel(model.id, config, timeout=llm.timeout)
+
+
+def _refuse_what_is_not_there(settings: Settings) -> None:
+    for key, chosen, there in (
+        ("llm.backend", settings.llm.backend, tuple(_LOCAL_ENGINES)),
+        ("stt.backend", settings.stt.backend, ("auto", "whisper")),
+        ("tts.engine", settings.tts.engine, _VOICE_ENGINES),
+    ):
+        if chosen not in there:
+            hint = f"use one of: {', '.join(there)}"
+            raise SetupError(f"{key} = {chosen} is not available in this version.", hint=hint)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError, NpcError
 from npc_runtime.llm.backend import Completion, LanguageModel, Message
-from npc_runtime.llm.prompt import Exchange, system_prompt
+from npc_runtime.llm.prompt import Exchange, fitting_system_prompt
 from npc_runtime.scene import Player, Scene
 from npc_runtime.speech import Samples
 from npc_runtime.trace import Trace
@@ -171,7 +171,12 @@ class Session:
             del self._history[id][:-_MEMORY]
 
     def _system(self, character: CharacterFile) -> str:
-        return system_prompt(character, self._library.actions_for(character), small=self._mind.small)
+        return fitting_system_prompt(
+            character,
+            self._library.actions_for(character),
+            small=self._mind.small,
+            context_tokens=self._context_tokens,
+        )
 
     def _hotwords(self) -> tuple[str, ...]:
         """Names that may come up: recognition favours them."""

@@ -23,7 +23,7 @@ from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
 from npc_runtime.llm.grammar import reply_grammar
 from npc_runtime.llm.parser import ReplyParser
-from npc_runtime.llm.prompt import Exchange, messages, relevant_facts
+from npc_runtime.llm.prompt import Exchange, estimated_tokens, messages, relevant_facts
 from npc_runtime.scene import Player, Scene
 from npc_runtime.speech import Clip, Samples, Transcript
 from npc_runtime.trace import Trace
@@ -236,24 +236,27 @@ class Turn:
             max_sentences=sentences,
             language=cast.character.language,
         )
-        complete = True
+        complete, written = True, 0
         async with self._mind.stream(request) as items:
             async for item in items:
                 if isinstance(item, Finish):
                     complete = item.complete
-                    self._usage = events.Usage(
-                        model=self._mind.name,
-                        prompt_tokens=item.prompt_tokens,
-                        completion_tokens=item.completion_tokens,
-                    )
+                    self._count(item.prompt_tokens, item.completion_tokens)
                     continue
                 self._trace.mark("first_token")
+                written += 1
                 for event in reader.feed(item.text):
                     await send.send(event)
-                if reader.finished:
+                if reader.finished:  # the engine is stopped before it could count
+                    self._count(sum(estimated_tokens(message.text) for message in request.messages), written)
                     break
         for event in reader.close(complete=complete):
             await send.send(event)
+
+    def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
+        self._usage = events.Usage(
+            model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
+        )
 
     async def _act(self, receive: MemoryObjectReceiveStream[reply.ParserEvent]) -> None:
         """Say and do what the model meant, in the order it was written."""
@@ -291,8 +294,9 @@ class Turn:
         clip: Clip | None = None
         try:
             clip = await self._mouth.speak(text, self._cast.character)
-        except NpcError as error:
-            self._emit(events.Notice(code="voice_failed", message=error.message, hint=error.hint, turn=self._number))
+        except Exception as error:  # whatever is wrong with the voice, the words are still shown
+            known = error if isinstance(error, NpcError) else NpcError(f"The voice failed unexpectedly: {error!r}")
+            self._emit(events.Notice(code="voice_failed", message=known.message, hint=known.hint, turn=self._number))
         start, number = self._audio_ms, self._clauses
         self._clauses += 1
         self._spoken.append(text)

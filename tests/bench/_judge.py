@@ -12,18 +12,22 @@ from ruamel.yaml import YAML
 from npc_runtime.scene import Scene
 
 _LABELS = (
-    "neutral disgust contempt belligerence domineering criticism anger tension tense_humor defensiveness whining "
-    "sadness stonewalling interest validation affection humor surprise joy"
-).split()
-_EMOTION = rf"\[emotion (?:{'|'.join(_LABELS)}) (?:weak|normal|strong)\]"
+    "neutral|disgust|contempt|belligerence|domineering|criticism|anger|tension|tense_humor|defensiveness|whining|"
+    "sadness|stonewalling|interest|validation|affection|humor|surprise|joy"
+)
+_EMOTION = rf"\[emotion (?:{_LABELS}) (?:weak|normal|strong)\]"
 _ACTION = r"\[action [a-z0-9_]+(?: [a-z0-9_]+=(?:\"[^\"\[\]\n]*\"|[A-Za-z0-9_:.+-]+))*\]"
 _SPEECH = r"[^\[\]{}<>*_\n\r\t]+"
 _WELL_FORMED = re.compile(rf"{_EMOTION}{_SPEECH}(?:{_EMOTION}{_SPEECH})*(?:{_ACTION} ?)*")
 _TAG = re.compile(r"\[[^\[\]]*\]")
 _ENDED = re.compile(r"[.!?…][.!?\"'”’]*\Z")
 _SENTENCE = re.compile(r"[.!?]+[\"'”’]*(?:\s+|\Z)")
-_MARKS = {"brackets": re.compile(r"[\[\]{}<>]"), "asterisks": re.compile(r"[*_`#~|]"), "newlines": re.compile(r"[\r\n]")}
-_TAG_TEXT = re.compile(r"\b(?:emotion|action) (?:" + "|".join(_LABELS) + r")\b")
+_MARKS = {
+    "brackets": re.compile(r"[\[\]{}<>]"),
+    "asterisks": re.compile(r"[*_`#~|]"),
+    "newlines": re.compile(r"[\r\n]"),
+}
+_TAG_TEXT = re.compile(r"\b(?:emotion|action) (?:" + _LABELS + r")\b")
 _SENTENCES = {"very_short": 1, "short": 2, "medium": 3, "long": 5, "very_long": 8}
 _TYPES: dict[str, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "boolean": bool}
 _MOST_WORD = 26
@@ -40,11 +44,16 @@ def well_formed(raw: str) -> bool:
 
 
 def repeats(text: str) -> bool:
-    """Whether a reply goes round in circles: one to eight words four times in a row, or a sentence three times."""
+    """Whether a reply goes round in circles.
+
+    That is: a word six times in a row, two to eight words four times in a row,
+    or a sentence three times.
+    """
     words = re.findall(r"[\w'-]+", text.casefold())
     for size in range(1, 9):
-        for start in range(len(words) - 4 * size + 1):
-            if words[start : start + 3 * size] == words[start + size : start + 4 * size]:
+        copies = 6 if size == 1 else 4
+        for start in range(len(words) - copies * size + 1):
+            if len(set(zip(*[iter(words[start : start + copies * size])] * size, strict=True))) == 1:
                 return True
     sentences = [part.strip().casefold() for part in _SENTENCE.split(text) if part.strip()]
     return any(sentences.count(one) >= 3 for one in sentences)
@@ -81,6 +90,8 @@ class Judge:
             character: Id of who said them.
             pieces: The texts of the `say` messages of one turn.
         """
+        if " ".join(pieces) in self.characters[character].get("barks", {}).get("failed", ()):
+            return []
         names = "|".join(re.escape(word) for one in self.characters.values() for word in one["name"].split())
         label = re.compile(rf"(?:^|[.!?]\s)\W*(?:user|assistant|system|player|traveller|{names})\s*:", re.IGNORECASE)
         text = " ".join(pieces)
@@ -96,7 +107,13 @@ class Judge:
         return faults
 
     def fault_of_action(
-        self, character: str, name: str, args: Mapping[str, Any], target: str | None, scene: Scene, last: Mapping[str, float]
+        self,
+        character: str,
+        name: str,
+        args: Mapping[str, Any],
+        target: str | None,
+        scene: Scene,
+        last: Mapping[str, float],
     ) -> str:
         """Why an action must not have been sent; empty if it is right.
 

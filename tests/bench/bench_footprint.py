@@ -2,9 +2,10 @@
 
 Run: python tests/bench/bench_footprint.py [--runs N] [--demos N] [--json]
 
-Goals: `import npc_runtime` < 0.3 s and `npc-runtime --help` < 0.5 s (medians of fresh processes); memory of `demo` < 800 MB
-at its peak. Memory is summed over the process tree: as PSS where the system tells it, which counts a page that several
+Goals: `import npc_runtime` < 0.3 s and `npc-runtime --help` < 0.5 s (medians of fresh processes); peak memory of `demo`
+< 800 MB. Memory is summed over the process tree: as PSS where the system tells it, which counts a page that several
 processes share once; as USS otherwise, which leaves shared pages out; as RSS too, which counts them several times.
+Close other instances first: pages that they share make the PSS of this one smaller.
 """
 
 import json

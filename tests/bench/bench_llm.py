@@ -260,7 +260,9 @@ def main() -> int:
         ]
     after = machine()
     if not args.json:
-        print(f"{args.engine}, {before['cores']} cores, load {before['load_1min']} before and {after['load_1min']} after")
+        print(
+            f"{args.engine}, {before['cores']} cores, load {before['load_1min']} before and {after['load_1min']} after"
+        )
         table("speed by grammar", result["grammar"])
         table("first token by prefix, prompt of a small model", result["short prompt"])
         table("first token by prefix, prompt of a larger model", result["long prompt"])

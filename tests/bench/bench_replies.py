@@ -268,7 +268,9 @@ def main() -> int:
             table(name, [{name: key, "count": value} for key, value in counted.items()])
         for example in tally.examples[: args.examples]:
             print("  " + example)
-    return finish(args.json, {"machine": before, **figures, **counts, "examples": tally.examples[: args.examples]}, goals)
+    return finish(
+        args.json, {"machine": before, **figures, **counts, "examples": tally.examples[: args.examples]}, goals
+    )
 
 
 if __name__ == "__main__":

@@ -120,7 +120,8 @@ def noisy(samples: Samples) -> Samples:
     """Ten decibels of white noise, the same each time."""
     rng = np.random.default_rng(len(samples))
     noise = rng.standard_normal(len(samples)) * np.sqrt(np.square(samples).mean() / 10)
-    return (samples + noise).astype(np.float32)
+    mixed: Samples = (samples + noise).astype(np.float32)
+    return mixed
 
 
 def main() -> None:

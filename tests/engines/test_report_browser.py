@@ -192,7 +192,12 @@ def feeling(label: EmotionLabel, cause: str | None = None) -> events.Emotion:
 
 
 def report(
-    path: Path, *, text: str = "Steel holds, boy.", clauses: int = 2, seconds: float = 2.0, label: EmotionLabel = "anger"
+    path: Path,
+    *,
+    text: str = "Steel holds, boy.",
+    clauses: int = 2,
+    seconds: float = 2.0,
+    label: EmotionLabel = "anger",
 ) -> Path:
     """A report whose mouth is at rest for the first tenth of each clause, then takes one shape after the other."""
     span = seconds * 1000 / clauses

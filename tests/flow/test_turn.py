@@ -248,9 +248,19 @@ async def test_what_was_said_before_a_failure_stays(library: Library) -> None:
 
 
 async def test_a_bug_in_an_engine_ends_the_turn_only(library: Library) -> None:
-    stage = Stage(library, Mind([ValueError("bug")], ["[emotion joy weak] Aye."]), Mouth(aye=KeyError("bug")))
-    assert (await stage.say())[-3:] == ["error internal", "end failed", "idle"]
-    assert (await stage.say())[-3:] == ["error internal", "end failed", "idle"]
+    stage = Stage(
+        library,
+        Mind([ValueError("bug")], ["[emotion joy weak] Aye."]),
+        Mouth(aye=KeyError("bug"), lost=KeyError("bug")),
+    )
+    assert (await stage.say())[-5:] == [
+        "notice voice_failed",
+        "say Lost my thread.",
+        "error internal",
+        "end failed",
+        "idle",
+    ]
+    assert (await stage.say())[-4:] == ["notice voice_failed", "say Aye.", "end done", "idle"]
 
 
 async def test_a_clause_that_cannot_be_spoken_is_still_shown_and_the_rest_is_spoken(library: Library) -> None:

@@ -1,9 +1,18 @@
 """The prompt: the same bytes first, the window never overrun, no words put into another's mouth."""
 
+import pytest
+
 from npc_runtime.content.action import ActionDefinition, ActionOption, ArgumentOption
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.llm.backend import Message
-from npc_runtime.llm.prompt import Exchange, messages, relevant_facts, system_prompt
+from npc_runtime.llm.prompt import (
+    Exchange,
+    estimated_tokens,
+    fitting_system_prompt,
+    messages,
+    relevant_facts,
+    system_prompt,
+)
 from npc_runtime.llm.templates import chatml, harmless
 from npc_runtime.scene import Entity, Player, Scene
 
@@ -51,6 +60,22 @@ def test_a_long_conversation_loses_its_oldest_turns_first() -> None:
     assert "Question 39?" in text
     assert "Question 0?" not in text
     assert whole[0].text == "Rules."
+
+
+@pytest.mark.parametrize("text", ["word " * 20_000, "söğüt ağacı " * 5_000, "剣を直して" * 5_000, "x" * 50_000])
+def test_endless_words_of_a_player_are_cut_and_the_rest_stays(text: str) -> None:
+    history = [Exchange("Hello.", "Aye.")]
+    whole = messages("Rules.", history, text, player=PLAYER, scene=Scene(), context_tokens=512)
+    assert sum(estimated_tokens(message.text) for message in whole) < 512 - 100
+    assert [message.text for message in whole[:3]] == ["Rules.", "Hello.", "Aye."]
+
+
+def test_a_persona_that_does_not_fit_is_told_in_short() -> None:
+    rich = SMITH.model_copy(update={"persona": SMITH.persona.model_copy(update={"backstory": "Long ago. " * 1000})})
+    system = fitting_system_prompt(rich, [MEND], small=False, context_tokens=2048)
+    assert system == system_prompt(rich, [MEND], small=True)
+    endless = rich.model_copy(update={"persona": rich.persona.model_copy(update={"summary": "A smith. " * 5000})})
+    assert estimated_tokens(fitting_system_prompt(endless, [], small=True, context_tokens=512)) <= 256
 
 
 def test_a_small_model_gets_the_essence() -> None:

@@ -34,7 +34,7 @@ def whole() -> ModelEntry:
             "ram_mib": 1,
             "main": "m.gguf",
             "files": [blob("m.gguf", b"GGUF weights")],
-            "packages": [{"module": "npc_fake_whole", "extra": "bundle", "files": {"m.gguf": "data/m.gguf"}}],
+            "packages": [{"module": "npc_fake_whole", "files": {"m.gguf": "data/m.gguf"}}],
         }
     )
 
@@ -94,8 +94,7 @@ def test_missing_model_names_size_licence_and_the_command(tmp_path: Path) -> Non
         locate("whole", cache=tmp_path, registry=REGISTRY)
     assert "language model whole" in failure.value.message
     assert "MB, MIT" in failure.value.message
-    assert "`npc-runtime models pull whole`" in failure.value.hint
-    assert "npc-runtime[bundle]" in failure.value.hint
+    assert failure.value.hint == "run `npc-runtime models pull whole`"
     assert failure.value.entry.id == "whole"
     assert failure.value.exit_code == 3
 

@@ -234,10 +234,10 @@ def test_failed_write_keeps_the_old_report(tmp_path: Path, monkeypatch: pytest.M
     path.write_text("old", encoding="utf-8")
 
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "The disk is full")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OutputError, match="No space left on device") as failure:
+    with pytest.raises(OutputError, match="The disk is full") as failure:
         write(path, turn())
     assert failure.value.hint
     assert path.read_text(encoding="utf-8") == "old"

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npc_runtime.stt.cutting import LONGEST, MARGIN, WHOLE, windows
+from npc_runtime.stt.cutting import LONGEST, MARGIN, windows
 from npc_runtime.stt.vad import Span
 
 S = 16_000
@@ -20,8 +20,12 @@ def test_nobody_speaks() -> None:
     assert windows(audio(5), []) == []
 
 
-def test_a_short_clip_goes_through_whole() -> None:
-    assert windows(audio(10), [Span(3 * S, 4 * S)]) == [Span(0, WHOLE)]
+def test_short_speech_is_one_window_whatever_its_pauses() -> None:
+    assert windows(audio(10), [Span(S, 2 * S), Span(6 * S, 7 * S)]) == [Span(S - MARGIN, 7 * S + MARGIN)]
+
+
+def test_no_margin_beyond_the_audio() -> None:
+    assert windows(audio(2), [Span(100, 2 * S)]) == [Span(0, 2 * S)]
 
 
 def test_long_silence_around_the_voice_is_trimmed() -> None:

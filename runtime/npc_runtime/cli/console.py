@@ -1,17 +1,30 @@
 """What commands print: text for people on stdout, progress and logs on stderr, JSON alone when it was asked for."""
 
+import os
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, TextIO
 
 from npc_runtime.errors import NpcError
 
 
 def prepare() -> None:
-    """Make the streams take any character: a Windows console in a legacy code page would raise on IPA."""
+    """Make the streams take any character: a Windows console in a legacy code page would raise on IPA.
+
+    A stream that the person closed, or that a program without a console never had, swallows what is written to it.
+    """
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="replace")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def interactive() -> bool:

@@ -1,6 +1,7 @@
 """`doctor`: what works on this machine and what does not, with the fix for each."""
 
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import anyio
 
 from npc_runtime import __version__
 from npc_runtime.cli import console, demo
+from npc_runtime.cli.failure import package, readable
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.engines import running
@@ -89,9 +91,11 @@ def _look(library: Library, settings: Settings) -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for module, what, native in (
         ("faster_whisper", "speech-to-text", ""),
-        ("xllamacpp", "language model engine", _LIBGOMP),
+        ("openai", "language model client", ""),
         ("piper", "voice", ""),
+        ("onnxruntime", "voice engine", ""),
         ("soundfile", "sound files", ""),
+        ("soxr", "sample rates", ""),
     ):
         yield _import(module, what, native)
     if importlib.util.find_spec("llama_cpp") is None:
@@ -109,8 +113,11 @@ def _import(module: str, subject: str, native_fix: str) -> Finding:
             faster_whisper()
         else:
             importlib.import_module(module)
+    except NpcError as error:
+        return Finding("bad", subject, error.message, error.hint)
     except ModuleNotFoundError as error:
-        return Finding("bad", subject, f"the package {error.name} is not installed", f"pip install {error.name}")
+        name = package(error.name or module)
+        return Finding("bad", subject, f"the package {name} is not installed", f"pip install {name}")
     except (ImportError, OSError) as error:
         return Finding("bad", subject, f"{module} cannot be loaded: {error}", native_fix)
     return Finding("ok", subject, module)
@@ -203,6 +210,7 @@ def _engine(library: Library, settings: Settings) -> Finding:
 
     try:
         anyio.run(attempt)
-    except NpcError as error:
-        return Finding("bad", "engines", error.message, error.hint)
+    except Exception as error:  # whatever it is, the other findings may explain it
+        failure = readable(error)
+        return Finding("bad", "engines", failure.message, failure.hint)
     return Finding("ok", "engines", "all three start")

@@ -10,13 +10,16 @@ import typer
 
 from npc_runtime import __version__
 from npc_runtime.cli import console
-from npc_runtime.errors import InputError, NpcError, UsageError
+from npc_runtime.cli.failure import readable
+from npc_runtime.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from npc_runtime.config import Settings
     from npc_runtime.content.library import Library
 
 _INTERRUPTED = 130
+_MOST_RAM = 65_536
+"""GiB: more than any machine has."""
 
 app = typer.Typer(
     name="npc-runtime",
@@ -33,6 +36,7 @@ Content = Annotated[Path | None, typer.Option("--content", help="Content folder 
 State = Annotated[Path | None, typer.Option("--state", help="Folder for models, memory and logs.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files of the exchange.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+Play = Annotated[bool, typer.Option("--play/--no-play", help="At a terminal with speakers, play the reply.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Repeat a reply; a new one each time without it.")]
 Wav = Annotated[Path | None, typer.Option("--wav", help="What the player says: WAV, FLAC, OGG or MP3.")]
 
@@ -56,6 +60,7 @@ def demo(
     content: Content = None,
     state: State = None,
     seed: Seed = None,
+    play: Play = True,
 ) -> None:
     """Hear a character answer: a line of speech in, words, actions, voice and mouth out."""
     from npc_runtime.cli import demo as bundled
@@ -69,6 +74,7 @@ def demo(
         out=out,
         json=json,
         seed=bundled.SEED if seed is None else seed,
+        play=play,
     )
     _say(request, content, state)
 
@@ -84,6 +90,7 @@ def say(
     content: Content = None,
     state: State = None,
     seed: Seed = None,
+    play: Play = True,
 ) -> None:
     """Say one thing to a character."""
     from npc_runtime.cli.say import Request
@@ -91,9 +98,11 @@ def say(
     from npc_runtime.scene import Scene
 
     if (wav is None) == (text is None):
-        raise UsageError("say takes either --wav FILE or --text TEXT.")
+        raise UsageError("say takes either --wav FILE or --text TEXT.", hint="give one of the two")
     around = load_scene(scene) if scene is not None else Scene()
-    request = Request(character=character, wav=wav, text=text or "", scene=around, out=out, json=json, seed=seed)
+    request = Request(
+        character=character, wav=wav, text=text or "", scene=around, out=out, json=json, seed=seed, play=play
+    )
     _say(request, content, state)
 
 
@@ -163,6 +172,8 @@ def models_fit(
     """Which models run on this machine beside a game."""
     from npc_runtime.cli.models import fit
 
+    if not 0 <= game_ram <= _MOST_RAM:  # also refuses what is not a number
+        raise UsageError(f"--game-ram {game_ram} is not an amount of memory.", hint=f"give 0 to {_MOST_RAM} GiB")
     raise typer.Exit(fit(cache=_settings(None, state).model_cache, reserve=int(game_ram * 2**30), json_output=json))
 
 
@@ -213,18 +224,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        console.fail(_readable(error))
-
-
-def _readable(error: BaseException) -> NpcError:
-    """The failure that a person can act on, wherever in a group of failures it is."""
-    if isinstance(error, NpcError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        inner = [_readable(nested) for nested in error.exceptions]
-        return next((failure for failure in inner if failure.code != "internal"), inner[0])
-    return NpcError(
-        f"Something unexpected went wrong: {type(error).__name__}: {error}",
-        hint="run the same command with --debug and report what it prints",
-        code="internal",
-    )
+        console.fail(readable(error))

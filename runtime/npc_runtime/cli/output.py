@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,36 @@ from npc_runtime.speech import Samples
 from npc_runtime.tts.wav import write_wav
 
 _SILENCE_RATE = 22_050
+_FULL_SCALE = np.float32(32767)
+"""As in `tts.wav`, so that the file holds the very samples that were sent."""
 
 Report = Callable[[Path, Sequence[dict[str, Any]], bytes], None]
 
 
-def prepare(folder: Path) -> Path:
+@contextmanager
+def prepared(folder: Path) -> Iterator[Path]:
     """Make the output folder, and find out before any work is done whether it can be written to.
+
+    Args:
+        folder: Where the files will go. A folder that was made here goes again if the block fails and left it empty.
 
     Raises:
         OutputError: It cannot.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    return folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
+        raise
 
 
 def reply_audio(said: Sequence[events.Event]) -> tuple[Samples, int]:
@@ -42,14 +56,14 @@ def reply_audio(said: Sequence[events.Event]) -> tuple[Samples, int]:
     pieces = [event for event in said if isinstance(event, events.SpeechAudio)]
     rate = pieces[0].rate if pieces else _SILENCE_RATE
     pcm = b"".join(piece.pcm for piece in pieces)
-    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768), rate
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / _FULL_SCALE, rate
 
 
 def write(folder: Path, said: Sequence[events.Event], *, report: Report) -> list[Path]:
     """Write the four files, each whole or not at all.
 
     Args:
-        folder: From `prepare`.
+        folder: From `prepared`.
         said: The events of the exchange, in order.
         report: Writes the report: path, messages, WAV file of the reply.
 

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from npc_runtime import __version__, events
-from npc_runtime.cli import console, output
+from npc_runtime.cli import console, output, playback
 from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
@@ -20,6 +20,9 @@ from npc_runtime.report import write_report
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
 from npc_runtime.stt.audio_file import read_audio
+
+_LONGEST = 4000
+"""Characters, as in the protocol's `player.text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Request:
     json: bool
     """Whether stdout carries the messages alone."""
     seed: int | None = None
+    play: bool = True
+    """Whether a person at a terminal hears the reply."""
 
 
 def say(request: Request, library: Library, settings: Settings) -> int:
@@ -51,9 +56,7 @@ def say(request: Request, library: Library, settings: Settings) -> int:
     """
     character = library.character(request.character)
     samples = None if request.wav is None else read_audio(request.wav)
-    folder = output.prepare(request.out)
-    if request.wav is None and not request.text.strip():
-        raise InputError("There is nothing to say: the text is empty.", hint="give --text or --wav")
+    text = _typed(request.text) if samples is None else ""
     said: list[events.Event] = []
 
     def emit(event: events.Event) -> None:
@@ -80,17 +83,35 @@ def say(request: Request, library: Library, settings: Settings) -> int:
             if samples is not None:
                 await session.hear(character.id, samples)
             else:
-                await session.say(character.id, request.text)
+                await session.say(character.id, text)
 
-    if not request.json:
-        console.log("Loading the models …")
-    anyio.run(exchange)
-    paths = _write(folder, said, character, request)
+    with output.prepared(request.out) as folder:
+        if not request.json:
+            console.log("Loading the models …")
+        anyio.run(exchange)
+        paths = _write(folder, said, character, request)
     if not request.json:
         _print(said, character)
         console.out()
+        if request.play and console.interactive():
+            playback.play(*output.reply_audio(said))
         console.out(f"Open {paths[-1]} in a browser; beside it: {', '.join(path.name for path in paths[:-1])}")
     return EngineError.exit_code if any(isinstance(event, events.Error) for event in said) else 0
+
+
+def _typed(text: str) -> str:
+    """What the player typed, if it can be said.
+
+    Raises:
+        InputError: It is empty or endless.
+    """
+    text = text.encode("utf-8", "replace").decode()  # bytes that are no UTF-8 reach us as lone surrogates
+    if not text.strip():
+        raise InputError("There is nothing to say: the text is empty.", hint="give --text or --wav")
+    if len(text) > _LONGEST:
+        message = f"The text has {len(text)} characters; {_LONGEST} are the most that can be said at once."
+        raise InputError(message, hint="say it in parts")
+    return text
 
 
 def _write(folder: Path, said: Sequence[events.Event], character: CharacterFile, request: Request) -> list[Path]:

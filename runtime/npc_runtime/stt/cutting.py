@@ -1,7 +1,7 @@
 """Windows: which stretches of an utterance go through Whisper, one after the other.
 
-Whisper hears at most 30 s at once. Silence that would enlarge a window is left out, and long
-speech is cut at its pauses.
+Whisper hears at most 30 s at once. Silence around the voice is left out: it makes windows larger, and the decoder of
+a short window that ends in silence goes in circles more often. Long speech is cut at its pauses.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from npc_runtime.speech import Samples
 from npc_runtime.stt.vad import Span
 
 _SECOND = 16_000
-WHOLE = 10 * _SECOND
-"""Clips up to this length go through as they are: the window has a floor, so that trimming would win nothing."""
+SHORT = 8 * _SECOND
+"""Speech up to this length stays in one window whatever its pauses: the smallest window holds it."""
 LONGEST = 28 * _SECOND
 """Leaves the two seconds of room that follow the speech in a window of 30 s."""
-MARGIN = _SECOND // 5
+MARGIN = 2 * _SECOND // 5
 """Kept before and after the voice: soft onsets and endings are below what the voice detector sees."""
 APART = 3 * _SECOND
 """A pause this long separates windows: Whisper invents words for long silence in the middle of a window."""
@@ -34,11 +34,11 @@ def windows(samples: Samples, spans: Sequence[Span]) -> list[Span]:
     """
     if not spans:
         return []
-    if len(samples) <= WHOLE:
-        return [Span(0, len(samples))]
     groups: list[Span] = []
     for span in (piece for whole in spans for piece in _pieces(samples, whole)):
-        if groups and span.start - groups[-1].end < APART and span.end - groups[-1].start <= LONGEST - 2 * MARGIN:
+        if groups and span.end - groups[-1].start <= (
+            LONGEST - 2 * MARGIN if span.start - groups[-1].end < APART else SHORT
+        ):
             groups[-1] = Span(groups[-1].start, span.end)
         else:
             groups.append(span)
