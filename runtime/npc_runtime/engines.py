@@ -9,7 +9,7 @@ import anyio
 import psutil
 
 from npc_runtime.config import Settings
-from npc_runtime.content.character import CharacterFile
+from npc_runtime.content.character import CharacterFile, VoiceSpec
 from npc_runtime.errors import NpcError, SetupError
 from npc_runtime.lane import Lane
 from npc_runtime.llm.child import ChildConfig
@@ -62,6 +62,7 @@ class LaneMouth:
         self._threads = threads
         self._lane = Lane("tts")
         self._voices: dict[Path, PiperVoice] = {}
+        self._chosen: dict[tuple[VoiceSpec, str], PiperVoice] = {}
 
     async def start(self, character: CharacterFile) -> None:
         """Load the voice of a character."""
@@ -79,6 +80,12 @@ class LaneMouth:
         self._lane.close()
 
     def _voice(self, character: CharacterFile) -> PiperVoice:
+        wanted = (character.voice, character.language)
+        if wanted not in self._chosen:
+            self._chosen[wanted] = self._loaded(character)
+        return self._chosen[wanted]
+
+    def _loaded(self, character: CharacterFile) -> PiperVoice:
         model = self._find(character)
         if model.path not in self._voices:
             note = model.entry.note if model.entry else ""

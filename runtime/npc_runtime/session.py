@@ -10,8 +10,8 @@ from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError, NpcError
-from npc_runtime.llm.backend import Completion, LanguageModel, Message
-from npc_runtime.llm.prompt import Exchange, fitting_system_prompt
+from npc_runtime.llm.backend import Completion, LanguageModel
+from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.scene import Player, Scene
 from npc_runtime.speech import Samples
 from npc_runtime.trace import Trace
@@ -84,9 +84,11 @@ class Session:
             InputError: There is no such character.
         """
         character = self._library.character(name)
-        system = Message("system", self._system(character))
+        beginning = messages(
+            self._system(character), self._introduction(character), "", player=self._player, scene=None
+        )
         with suppress(EngineError):  # the turn itself will say what is wrong
-            await self._mind.warm(Completion(messages=(system,), conversation=character.id))
+            await self._mind.warm(Completion(messages=beginning[:-1], conversation=character.id))
 
     async def hear(self, name: str, samples: Samples) -> None:
         """Take one utterance of the player to a character, and let the character answer if something was said.
@@ -152,7 +154,7 @@ class Session:
                 player=self._player,
                 scene=self.scene,
                 ledger=self._ledgers.setdefault(id, Ledger()),
-                history=tuple(self._history[id]),
+                history=(*self._introduction(character), *self._history[id]),
                 roster=tuple(other.name for other in self._library.characters() if other.id != id),
             ),
             mind=self._mind,
@@ -177,6 +179,9 @@ class Session:
             small=self._mind.small,
             context_tokens=self._context_tokens,
         )
+
+    def _introduction(self, character: CharacterFile) -> tuple[Exchange, ...]:
+        return introduction(character) if self._mind.small else ()
 
     def _hotwords(self) -> tuple[str, ...]:
         """Names that may come up: recognition favours them."""

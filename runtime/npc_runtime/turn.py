@@ -21,7 +21,7 @@ from npc_runtime.errors import NpcError
 from npc_runtime.lipsync.visemes import visemes
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
-from npc_runtime.llm.grammar import reply_grammar
+from npc_runtime.llm.grammar import OPENING, reply_grammar
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.prompt import Exchange, estimated_tokens, messages, relevant_facts
 from npc_runtime.scene import Player, Scene
@@ -223,6 +223,7 @@ class Turn:
                 reply_tokens=reply_tokens,
             ),
             grammar=reply_grammar(options, max_sentences=sentences, max_actions=1 if small else 2),
+            opening=OPENING,
             max_tokens=reply_tokens,
             temperature=self._temperature,
             seed=self._seed,

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def test_no_home(run: Any) -> None:
 
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     script = Path(sys.executable).with_name("npc-runtime")
-    environ = os.environ | {"XDG_DATA_HOME": str(folder / ".state"), "NPC": str(script)}
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    environ |= {"XDG_DATA_HOME": str(folder / ".state"), "NPC": str(script)}
     command = ["bash", "-o", "pipefail", "-c", line]
     return subprocess.run(command, cwd=folder, env=environ, text=True, capture_output=True, timeout=110)
 
@@ -99,7 +101,14 @@ def test_streams_that_end_during_a_reply(tmp_path: Path) -> None:
 def test_interrupting_ends_everything_quietly(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("npc-runtime")
     command = [str(script), "demo", "--out", "out"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    ) as process:
         children: list[psutil.Process] = []
         while process.poll() is None and not children:
             children = psutil.Process(process.pid).children(recursive=True)

@@ -27,6 +27,21 @@ def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
+def flush() -> None:
+    """Let everything that was printed leave, while a failure can still be reported.
+
+    Raises:
+        OSError: It cannot; what is left is dropped, so that the interpreter does not stumble over it again.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # whoever read has seen enough
+            raise
+
+
 def interactive() -> bool:
     """Whether a person sits in front of a terminal and can be asked something."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

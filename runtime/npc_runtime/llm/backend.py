@@ -24,6 +24,9 @@ class Completion:
     """System first; the last one is what the reply answers."""
     grammar: str | None = None
     """GBNF; backends without grammars ignore it."""
+    opening: str = ""
+    """How the reply begins. A backend that can, puts it into the model's mouth, and the grammar goes on from there. The
+    stream has it either way."""
     max_tokens: int = 160
     temperature: float = 0.6
     seed: int | None = None

@@ -104,7 +104,7 @@ class LocalModel:
             with anyio.fail_after(self._timeout):
                 response = await self._client.completions.create(
                     model="local",
-                    prompt=chatml(request.messages),
+                    prompt=chatml(request.messages) + request.opening,
                     max_tokens=request.max_tokens,
                     temperature=request.temperature,
                     seed=request.seed,
@@ -112,7 +112,10 @@ class LocalModel:
                     stream_options={"include_usage": True},
                     extra_body=body,
                 )
+            opening = request.opening
             async for item in self._items(response):
+                if opening and isinstance(item, Delta):
+                    item, opening = Delta(opening + item.text), ""
                 yield item
         except openai.APIStatusError as error:
             raise EngineError(f"The language model refused the request: {error.message}") from error
@@ -152,7 +155,7 @@ class LocalModel:
 
     async def warm(self, request: Completion) -> None:
         """Read the request's prompt into its slot."""
-        async with self.stream(replace(request, max_tokens=1, grammar=None)) as items:
+        async with self.stream(replace(request, max_tokens=1, grammar=None, opening="")) as items:
             async for _ in items:
                 pass
 

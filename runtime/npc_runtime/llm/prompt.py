@@ -25,6 +25,13 @@ _SYSTEM_SHARE = 0.5
 """Of the window that the unchanging part may fill: a richer persona is told in short."""
 
 
+_INTRODUCTIONS = {
+    "en": ("Who are you?", "I am {name}."),
+    "de": ("Wer bist du?", "Ich bin {name}."),
+    "tr": ("Kimsin?", "Ben {name}."),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What the player said and what was really heard of the reply."""
@@ -46,19 +53,26 @@ def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition],
     lines = [f"You are {character.name}. {persona.summary.strip()}"]
     if style.tone:
         lines.append(f"You are {style.tone}.")
+    if small:
+        return " ".join(lines)
     if persona.motivation:
         lines.append(f"What you want: {persona.motivation.strip()}")
-    if not small:
-        lines += _depth(character)
+    lines += _depth(character)
     lines.append(
         f"Answer as {character.name.split()[0]}, in your own voice, in {_sentences(style.max_sentences)} at most."
     )
-    if not small:  # a small model would copy the examples, whatever it feels and does
-        lines.append("Begin with a feeling, like [emotion anger strong] or [emotion joy weak].")
-        if actions:
-            lines.append("End with an action only if you do it now:")
-            lines += [f"{_form(action)} {action.description}" for action in actions]
-    return "\n".join(lines) if not small else " ".join(lines)
+    lines.append("Begin with a feeling, like [emotion anger strong] or [emotion joy weak].")
+    if actions:
+        lines.append("End with an action only if you do it now:")
+        lines += [f"{_form(action)} {action.description}" for action in actions]
+    return "\n".join(lines)
+
+
+def introduction(character: CharacterFile) -> tuple[Exchange, ...]:
+    """A first exchange that shows a small model who it is and how it talks; it understands that better than rules."""
+    question, answer = _INTRODUCTIONS.get(character.language, _INTRODUCTIONS["en"])
+    sample = "".join(f" {line}" for line in character.style.sample_lines[:1])
+    return (Exchange(question, answer.format(name=character.name) + sample),)
 
 
 def _depth(character: CharacterFile) -> list[str]:

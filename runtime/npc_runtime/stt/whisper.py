@@ -144,8 +144,11 @@ class WhisperEngine:
             if ticket:
                 ticket.check()
             again = self._hear(mel, FULL, language, "" if decoded.loops else prompt, most)
-            if decoded.loops or (again.logprob > decoded.logprob and not again.loops):
+            no_speech = max(decoded.no_speech, again.no_speech)
+            # No word at all in the window that Whisper was trained with outweighs a likely one in the short window.
+            if decoded.loops or not again.text or (again.logprob > decoded.logprob and not again.loops):
                 decoded = again
+            decoded = replace(decoded, no_speech=no_speech)
         return replace(decoded, text=unlooped(decoded.text)) if decoded.loops else decoded
 
     def _mel(self, audio: Samples) -> _Mel:
