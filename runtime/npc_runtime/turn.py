@@ -1,7 +1,7 @@
 """One exchange: the player's words go in, and everything the character does about them comes out, in order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
@@ -21,7 +21,7 @@ from npc_runtime.errors import NpcError
 from npc_runtime.lipsync.visemes import visemes
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
-from npc_runtime.llm.grammar import OPENING, reply_grammar
+from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, reply_grammar, speech_grammar
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.prompt import Exchange, estimated_tokens, messages, relevant_facts
 from npc_runtime.scene import Player, Scene
@@ -139,6 +139,7 @@ class Turn:
         self._clauses = 0
         self._actions = 0
         self._audio_ms = 0.0
+        self._settled: Mapping[str, Mapping[str, str]] = {}
         self._felt = False
         self._usage: events.Usage | None = None
         self._failure: NpcError | None = None
@@ -209,6 +210,7 @@ class Turn:
         small = self._mind.small
         if small:
             options = plausible(options, player_line)
+        self._settled = {option.name: option.settled for option in options}
         facts = relevant_facts((*cast.character.knowledge.facts, *cast.scene.facts), player_line)
         request = Completion(
             messages=messages(
@@ -222,7 +224,11 @@ class Turn:
                 context_tokens=self._context_tokens,
                 reply_tokens=reply_tokens,
             ),
-            grammar=reply_grammar(options, max_sentences=sentences, max_actions=1 if small else 2),
+            grammar=(
+                speech_grammar(max_sentences=sentences, may_act=bool(options))
+                if small
+                else reply_grammar(options, max_sentences=sentences)
+            ),
             opening=OPENING,
             max_tokens=reply_tokens,
             temperature=self._temperature,
@@ -237,7 +243,24 @@ class Turn:
             max_sentences=sentences,
             language=cast.character.language,
         )
-        complete, written = True, 0
+        text, complete = await self._read(request, reader, send)
+        if small and options and text.endswith(ACTION_MARK):
+            certain, grammar = action_grammar(options)
+            if grammar:
+                await self._read(replace(request, written=text, opening=certain, grammar=grammar), reader, send)
+            else:
+                await _pass_on(reader.feed(certain), send)
+        await _pass_on(reader.close(complete=complete), send)
+
+    async def _read(
+        self, request: Completion, reader: ReplyParser, send: MemoryObjectSendStream[reply.ParserEvent]
+    ) -> tuple[str, bool]:
+        """Pass on what the model writes for one request.
+
+        Returns:
+            The text, and whether it is complete: no token limit cut it off.
+        """
+        text, tokens, complete = "", 0, True
         async with self._mind.stream(request) as items:
             async for item in items:
                 if isinstance(item, Finish):
@@ -245,18 +268,18 @@ class Turn:
                     self._count(item.prompt_tokens, item.completion_tokens)
                     continue
                 self._trace.mark("first_token")
-                written += 1
-                for event in reader.feed(item.text):
-                    await send.send(event)
+                text += item.text
+                tokens += 1
+                await _pass_on(reader.feed(item.text), send)
                 if reader.finished:  # the engine is stopped before it could count
-                    self._count(sum(estimated_tokens(message.text) for message in request.messages), written)
+                    self._count(sum(estimated_tokens(message.text) for message in request.messages), tokens)
                     break
-        for event in reader.close(complete=complete):
-            await send.send(event)
+        return text, complete
 
     def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
+        before = self._usage.completion_tokens if self._usage else 0
         self._usage = events.Usage(
-            model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
+            model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=before + completion_tokens
         )
 
     async def _act(self, receive: MemoryObjectReceiveStream[reply.ParserEvent]) -> None:
@@ -353,7 +376,8 @@ class Turn:
     def _do(self, name: str, args: Mapping[str, str]) -> None:
         cast = self._cast
         situation = self._situation()
-        judged = validate(name, args, cast.actions, situation, cast.ledger)
+        filled = {**self._settled.get(name, {}), **args}
+        judged = validate(name, filled, cast.actions, situation, cast.ledger)
         if isinstance(judged, Rejection):
             self._emit(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self._number))
             return
@@ -382,6 +406,11 @@ class Turn:
             relation=_relation(cast.character),
             now=self._clock.now(),
         )
+
+
+async def _pass_on(found: Sequence[reply.ParserEvent], send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
+    for event in found:
+        await send.send(event)
 
 
 def _relation(character: CharacterFile) -> events.Relation:

@@ -28,8 +28,8 @@ from npc_runtime.content.library import Library
 from npc_runtime.engines import Engines
 from npc_runtime.llm import local
 from npc_runtime.llm.backend import Completion, Delta, LanguageModel
-from npc_runtime.llm.grammar import reply_grammar
-from npc_runtime.llm.prompt import messages, system_prompt
+from npc_runtime.llm.grammar import OPENING, reply_grammar, speech_grammar
+from npc_runtime.llm.prompt import introduction, messages, relevant_facts, system_prompt
 from npc_runtime.scene import Player
 
 CHARACTER = "barnaby"
@@ -90,7 +90,8 @@ class Prompts:
 
         Args:
             line: The player's words.
-            kind: `free`: no grammar; `turn`: that of a turn; `full`: everything possible, two actions.
+            kind: `free`: no grammar; `turn`: that of a small model's turn, which leaves out what is certain; `full`:
+                everything that is possible spelled out, with two actions.
             seed: Of the reply.
             small: Whether the prompt is that of a small model.
             mark: Opens the prompt; a new one makes sure that no part of it is known to the engine.
@@ -101,14 +102,23 @@ class Prompts:
         sentences = self._character.style.max_sentences
         grammar = {
             "free": None,
-            "turn": reply_grammar(few, max_sentences=sentences, max_actions=1),
+            "turn": speech_grammar(max_sentences=sentences, may_act=bool(few)),
             "full": reply_grammar(options, max_sentences=sentences),
         }[kind]
         system = mark + system_prompt(self._character, self._actions, small=small)
         scene = None if small else MARKET
         return Completion(
-            messages=messages(system, (), line, player=Player(), scene=scene, options=few),
+            messages=messages(
+                system,
+                introduction(self._character) if small else (),
+                line,
+                player=Player(),
+                scene=scene,
+                options=few,
+                facts=relevant_facts(self._character.knowledge.facts, line) if small else (),
+            ),
             grammar=grammar,
+            opening=OPENING,
             max_tokens=45 * (sentences + 1),
             temperature=0.5,
             seed=seed,

@@ -44,9 +44,9 @@ class Mind:
     """Writes what the script says; an exception in the script is raised there."""
 
     name = "script"
-    small = False
 
-    def __init__(self, *replies: Sequence[str | Exception]) -> None:
+    def __init__(self, *replies: Sequence[str | Exception], small: bool = False) -> None:
+        self.small = small
         self.replies = list(replies)
         self.requests: list[Completion] = []
 
@@ -287,6 +287,31 @@ async def test_an_empty_reply_is_answered_with_a_bark(library: Library, reply: l
     told = await Stage(library, Mind(reply)).say()
     assert "say Lost my thread." in told
     assert told[-3:] == ["error empty_reply", "end failed", "idle"]
+
+
+async def test_a_small_model_writes_only_what_is_its_choice(library: Library) -> None:
+    mind = Mind(["[emotion anger]", " Leave it here.", " ["], ["action repair_item price=", "40]"], small=True)
+    stage = Stage(library, mind)
+    told = await stage.say("Can you mend my iron sword?")
+    assert told[-4:] == ["audio", "do repair_item {'item': 'iron_sword', 'price': 40}", "end done", "idle"]
+    speech, action = mind.requests
+    assert speech.grammar is not None and "repair_item" not in speech.grammar
+    assert (action.written, action.opening) == ("[emotion anger] Leave it here. [", "action repair_item price=")
+    assert action.grammar is not None and action.grammar.startswith("root ::= ([0-9] |")
+    assert stage.of(events.TurnEnd)[0].usage.completion_tokens == 5
+
+
+async def test_a_small_model_is_not_asked_what_is_certain(library: Library) -> None:
+    mind = Mind(["[emotion anger] Out. ["], small=True)
+    told = await Stage(library, mind).say("I hate your service, so turn away from me.")
+    assert "do refuse_service {}" in told
+    assert len(mind.requests) == 1
+
+
+async def test_a_small_model_that_does_not_act_is_not_made_to(library: Library) -> None:
+    mind = Mind(["[emotion joy] Good day."], small=True)
+    told = await Stage(library, mind).say("Can you mend my iron sword?")
+    assert not any(line.startswith("do") for line in told)
 
 
 async def test_an_action_alone_is_a_reply(library: Library) -> None:

@@ -46,6 +46,7 @@ def test_actions_are_spelled_out() -> None:
     )
     grammar = reply_grammar([option], max_sentences=2)
     assert '"repair_item" " item=" ("iron_sword" | "shield") " price=" ([5-9] | [1-5] [0-9] | "6" "0")' in grammar
+    assert 'action ::= " [action " act "]"' in grammar
     assert '(" note=" "\\"" [^\\x00-\\x1f"\\[\\]\\\\]{1,20} "\\"")?' in grammar
     assert "action{0,2}" in grammar
 

@@ -13,7 +13,8 @@ _MOST = 2
 def plausible(options: Sequence[ActionOption], player_line: str) -> tuple[ActionOption, ...]:
     """The actions whose name or description shares words with what the player said, best first.
 
-    Where the player named one of an argument's choices, only what was named is left of them.
+    Where the player named one of an argument's choices, only what was named is left of them. Arguments that may be left
+    out are: they cost a small model time and attention.
 
     Args:
         options: What is possible now.
@@ -22,7 +23,9 @@ def plausible(options: Sequence[ActionOption], player_line: str) -> tuple[Action
     said = content_words(player_line)
     scores = [(overlap(said, content_words(f"{o.name.replace('_', ' ')} {o.description}")), o) for o in options]
     best = sorted((pair for pair in scores if pair[0]), key=lambda pair: -pair[0])[:_MOST]
-    return tuple(replace(option, args=tuple(_named(a, said) for a in option.args)) for _, option in best)
+    return tuple(
+        replace(option, args=tuple(_named(arg, said) for arg in option.args if arg.required)) for _, option in best
+    )
 
 
 def _named(argument: ArgumentOption, said: frozenset[str]) -> ArgumentOption:

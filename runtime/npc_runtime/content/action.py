@@ -202,3 +202,8 @@ class ActionOption:
     description: str
     args: tuple[ArgumentOption, ...] = ()
     """In the order in which the tag carries them."""
+
+    @property
+    def settled(self) -> Mapping[str, str]:
+        """Arguments that can only have one value now: nobody has to write them."""
+        return {arg.name: arg.choices[0] for arg in self.args if arg.required and len(arg.choices) == 1}

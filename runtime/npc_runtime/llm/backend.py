@@ -24,6 +24,8 @@ class Completion:
     """System first; the last one is what the reply answers."""
     grammar: str | None = None
     """GBNF; backends without grammars ignore it."""
+    written: str = ""
+    """What the model has written of the reply already; the stream goes on behind it."""
     opening: str = ""
     """How the reply begins. A backend that can, puts it into the model's mouth, and the grammar goes on from there. The
     stream has it either way."""

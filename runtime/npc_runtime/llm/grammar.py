@@ -22,6 +22,8 @@ end ::= [.!?] [.!?"'”’]{0,2}
 
 OPENING = "[emotion"
 """How every reply begins. It is put into the model's mouth: a beginning that leaves no choice costs time to sample."""
+ACTION_MARK = "["
+"""How a small model says that it wants to act."""
 
 
 def reply_grammar(actions: Sequence[ActionOption], *, max_sentences: int, max_actions: int = 2) -> str:
@@ -32,19 +34,72 @@ def reply_grammar(actions: Sequence[ActionOption], *, max_sentences: int, max_ac
         max_sentences: How many sentences a reply may have.
         max_actions: How many actions may follow the speech.
     """
-    rules = [
-        'root ::= feeling " " sentence more' + (f" action{{0,{max_actions}}}" if actions else ""),
+    rules = _speech(max_sentences, then=f" action{{0,{max_actions}}}" if actions else "")
+    if actions:
+        rules += ['action ::= " [action " act "]"', *_acts(actions)]
+    return "\n".join(rules) + "\n"
+
+
+def speech_grammar(*, max_sentences: int, may_act: bool) -> str:
+    """The grammar of a reply's speech, from behind `OPENING` on.
+
+    Small models are not made to write what leaves them no choice: it takes them twice the tokens, since they prefer
+    other words, and each token twice the time. They open a bracket if they want to act, and `action_grammar` goes on.
+
+    Args:
+        max_sentences: How many sentences the reply may have.
+        may_act: Whether it may end with `ACTION_MARK`.
+    """
+    return "\n".join(_speech(max_sentences, then=f' (" {ACTION_MARK}")?' if may_act else "")) + "\n"
+
+
+def action_grammar(actions: Sequence[ActionOption]) -> tuple[str, str]:
+    """How an action goes on behind `ACTION_MARK`.
+
+    Args:
+        actions: What the character may do now; not empty.
+
+    Returns:
+        The text that leaves no choice, and the grammar of the rest; the grammar is empty when nothing is left.
+    """
+    if len(actions) > 1:
+        return "action ", "\n".join(['root ::= act "]"', *_acts(actions)]) + "\n"
+    [action] = actions
+    arguments = _open(action)
+    if not arguments:
+        return f"action {action.name}]", ""
+    first, *others = arguments
+    if not first.required:
+        return f"action {action.name}", "\n".join(['root ::= rest "]"', f"rest ::={_arguments(arguments)}"]) + "\n"
+    root = f'root ::= {_value(first)}{_arguments(others)} "]"\n'
+    return f"action {action.name} {first.name}=", root
+
+
+def _speech(max_sentences: int, *, then: str) -> list[str]:
+    return [
+        f'root ::= feeling " " sentence more{then}',
         f'more ::= (" " (emotion " ")? sentence){{0,{max_sentences - 1}}}' if max_sentences > 1 else 'more ::= ""',
         f'emotion ::= "{OPENING}" feeling',
-        f'feeling ::= " " ({_any(EMOTION_LABELS)}) " " ({_any(STRENGTHS)}) "]"',
+        f'feeling ::= " " ({_any(EMOTION_LABELS)}) (" " ({_any(STRENGTHS)}))? "]"',
         _SPEECH.strip() % (_MAX_WORDS - 1),
     ]
-    if actions:
-        names = [f"act{number}" for number in range(len(actions))]
-        rules.append(f'action ::= " [action " ({" | ".join(names)}) "]"')
-        for name, action in zip(names, actions, strict=True):
-            rules.append(f"{name} ::= {_literal(action.name)}" + "".join(map(_argument, action.args)))
-    return "\n".join(rules) + "\n"
+
+
+def _acts(actions: Sequence[ActionOption]) -> list[str]:
+    names = [f"act{number}" for number in range(len(actions))]
+    rules = [f"act ::= {' | '.join(names)}"]
+    for name, action in zip(names, actions, strict=True):
+        rules.append(f"{name} ::= {_literal(action.name)}{_arguments(_open(action))}")
+    return rules
+
+
+def _open(action: ActionOption) -> list[ArgumentOption]:
+    """The arguments that somebody has to write."""
+    return [argument for argument in action.args if argument.name not in action.settled]
+
+
+def _arguments(arguments: Sequence[ArgumentOption]) -> str:
+    return "".join(map(_argument, arguments))
 
 
 def _argument(argument: ArgumentOption) -> str:

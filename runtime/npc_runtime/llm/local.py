@@ -104,7 +104,7 @@ class LocalModel:
             with anyio.fail_after(self._timeout):
                 response = await self._client.completions.create(
                     model="local",
-                    prompt=chatml(request.messages) + request.opening,
+                    prompt=chatml(request.messages) + request.written + request.opening,
                     max_tokens=request.max_tokens,
                     temperature=request.temperature,
                     seed=request.seed,
