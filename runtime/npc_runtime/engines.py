@@ -99,14 +99,16 @@ class Engines:
     Args:
         settings: What the person configured.
         language: The language that the player and the characters speak.
+        conversations: How many of them there will be, if that is known: each takes memory of its own.
 
     Raises:
         ModelError: A model is missing or wrong.
         SetupError: A setting asks for something that is not there.
     """
 
-    def __init__(self, settings: Settings, *, language: str = "en") -> None:
+    def __init__(self, settings: Settings, *, language: str = "en", conversations: int | None = None) -> None:
         self._settings = settings
+        self._slots = min(settings.llm.slots, conversations or settings.llm.slots)
         self._cache = settings.model_cache
         self._registry = Registry.load(own_registry(self._cache))
         _refuse_what_is_not_there(settings)
@@ -171,7 +173,7 @@ class Engines:
             model=str(model.path),
             api_key="",
             context=llm.context,
-            slots=llm.slots,
+            slots=self._slots,
             cache_mb=llm.cache_mb,
             # Decoding waits for memory, not for cores, and one core stays free for the game.
             threads=self._settings.threads.llm or max(1, min(cores - 1, 8)),
@@ -194,10 +196,11 @@ def _refuse_what_is_not_there(settings: Settings) -> None:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, characters: Sequence[CharacterFile], *, ears: bool = True
+    settings: Settings, characters: Sequence[CharacterFile], *, ears: bool = True, conversations: int | None = None
 ) -> AsyncIterator[Engines]:
-    """Engines that are started, and ended with the context."""
-    engines = Engines(settings, language=characters[0].language if characters else "en")
+    """Engines that are started, and ended with the context; see `Engines` and `Engines.start`."""
+    language = characters[0].language if characters else "en"
+    engines = Engines(settings, language=language, conversations=conversations)
     try:
         await engines.start(characters, ears=ears)
         yield engines

@@ -66,7 +66,7 @@ def say(request: Request, library: Library, settings: Settings) -> int:
             sys.stdout.flush()
 
     async def exchange() -> None:
-        async with running(settings, [character], ears=samples is not None) as engines:
+        async with running(settings, [character], ears=samples is not None, conversations=1) as engines:
             session = Session(
                 library,
                 ears=engines.ears,
