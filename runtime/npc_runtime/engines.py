@@ -1,6 +1,6 @@
 """The engines of this machine, put together from the settings: each loaded once, each in a lane of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,13 @@ import psutil
 from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile, VoiceSpec
 from npc_runtime.errors import NpcError, SetupError
-from npc_runtime.lane import Lane
+from npc_runtime.lane import LIVE, Lane, Ticket
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.local import LocalModel
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
-from npc_runtime.speech import Clip, Samples, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
 from npc_runtime.stt.whisper import WhisperEngine
 from npc_runtime.tts.piper import PiperVoice
 
@@ -38,11 +38,13 @@ class LaneEars:
         """Load the model."""
         await self._lane.run(lambda _: self._loaded().warm_up())
 
-    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str]) -> Transcript:
+    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str], rank: int = LIVE) -> Transcript:
         """Recognise one utterance."""
-        return await self._lane.run(
-            lambda ticket: self._loaded().transcribe(samples, language=language, hotwords=hotwords, ticket=ticket)
-        )
+
+        def work(ticket: Ticket) -> Transcript:
+            return self._loaded().transcribe(samples, language=language, hotwords=hotwords, ticket=ticket)
+
+        return await self._lane.run(work, rank=rank)
 
     def close(self) -> None:
         """Free the model."""
@@ -57,9 +59,10 @@ class LaneEars:
 class LaneMouth:
     """Voices in their lane, each loaded when it is first needed."""
 
-    def __init__(self, find: Callable[[CharacterFile], LocatedModel], threads: int) -> None:
+    def __init__(self, find: Callable[[CharacterFile], LocatedModel], threads: int, cache: Path) -> None:
         self._find = find
         self._threads = threads
+        self._cache = cache
         self._lane = Lane("tts")
         self._voices: dict[Path, PiperVoice] = {}
         self._chosen: dict[tuple[VoiceSpec, str], PiperVoice] = {}
@@ -68,12 +71,16 @@ class LaneMouth:
         """Load the voice of a character."""
         await self._lane.run(lambda _: self._voice(character).warm_up())
 
-    async def speak(self, text: str, character: CharacterFile) -> Clip:
-        """Synthesise one clause in the character's voice."""
+    @asynccontextmanager
+    async def stream(self, text: str, character: CharacterFile) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
+        """Synthesise one clause in the character's voice: its head, then its sound in pieces."""
         voice = character.voice
-        return await self._lane.run(
-            lambda _: self._voice(character).synthesize(text, pace=voice.rate, volume=voice.volume)
-        )
+
+        def work(ticket: Ticket) -> Iterator[ClipHead | ClipPiece]:
+            return self._voice(character).stream(text, pace=voice.rate, volume=voice.volume, ticket=ticket)
+
+        async with self._lane.stream(work) as parts:
+            yield parts
 
     def close(self) -> None:
         """Free the voices."""
@@ -89,7 +96,9 @@ class LaneMouth:
         model = self._find(character)
         if model.path not in self._voices:
             note = model.entry.note if model.entry else ""
-            self._voices[model.path] = PiperVoice.load(model.path, threads=self._threads, licence_note=note)
+            self._voices[model.path] = PiperVoice.load(
+                model.path, threads=self._threads, licence_note=note, cache=self._cache
+            )
         return self._voices[model.path]
 
 
@@ -116,7 +125,7 @@ class Engines:
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
         self.ears = LaneEars(self._model("stt", settings.stt.model, language).path, threads.stt or min(cores, 4))
         self.mind = self._mind(cores)
-        self.mouth = LaneMouth(self._voice, threads.tts or 1)
+        self.mouth = LaneMouth(self._voice, threads.tts or 1, self._cache / "voices")
 
     async def start(self, characters: Sequence[CharacterFile], *, ears: bool = True) -> None:
         """Load everything that these characters need, side by side.

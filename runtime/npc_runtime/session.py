@@ -3,19 +3,23 @@
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.cast import Cast, Ears, Mouth
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError, NpcError
+from npc_runtime.lane import LIVE
 from npc_runtime.llm.backend import Completion, LanguageModel
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
+from npc_runtime.outbox import Outbox
 from npc_runtime.scene import Player, Scene
-from npc_runtime.speech import Samples
+from npc_runtime.speech import Samples, Transcript
 from npc_runtime.trace import Trace
-from npc_runtime.turn import Cast, Ears, Mouth, Turn
+from npc_runtime.turn import Pace, Turn
 
 _MEMORY = 24
 """Exchanges per character that are kept; the prompt takes as many of the newest as fit."""
@@ -100,30 +104,20 @@ class Session:
         Raises:
             InputError: There is no such character.
         """
-        character = self._library.character(name)
+        character = self.character(name)
         trace = Trace(self._clock, self._clock.now())
         self._emit(events.State(character=character.id, stage="thinking"))
         try:
-            heard = await self._ears.hear(
-                samples, language=self._language or character.language, hotwords=self._hotwords()
-            )
+            heard = await self.transcribe(character, samples)
         except EngineError as error:
-            await self._answer(character.id, "", trace, failure=error)
+            await self._answer(character, "", trace, failure=error)
             return
         trace.mark("stt")
-        self._emit(
-            events.Heard(
-                text=heard.text,
-                final=True,
-                language=heard.language,
-                to=character.id,
-                reason=heard.reason or None,
-            )
-        )
+        self._emit(heard_event(heard, character.id))
         if not heard.text:
             self._emit(events.State(character=character.id, stage="idle"))
             return
-        await self._answer(character.id, heard.text, trace)
+        await self._answer(character, heard.text, trace)
 
     async def say(self, name: str, text: str) -> None:
         """Take the player's typed words to a character, and let the character answer.
@@ -135,42 +129,82 @@ class Session:
         Raises:
             InputError: There is no such character.
         """
-        character = self._library.character(name)
+        character = self.character(name)
         trace = Trace(self._clock, self._clock.now())
-        self._emit(events.Heard(text=text, final=True, language=self._language or character.language, to=character.id))
+        self._emit(heard_event(self.typed(character, text), character.id))
         self._emit(events.State(character=character.id, stage="thinking"))
-        await self._answer(character.id, text, trace)
+        await self._answer(character, text, trace)
 
-    async def _answer(self, id: str, text: str, trace: Trace, *, failure: NpcError | None = None) -> None:
-        character = self._library.character(id)
-        self._turns += 1
-        turn = Turn(
-            self._turns,
+    def character(self, name: str) -> CharacterFile:
+        """Find a character by id, name or alias.
+
+        Raises:
+            InputError: There is no such character.
+        """
+        return self._library.character(name)
+
+    def typed(self, character: CharacterFile, text: str) -> Transcript:
+        """Typed words, as if they had been heard."""
+        return Transcript(text, self._language or character.language)
+
+    async def transcribe(self, character: CharacterFile, samples: Samples, *, rank: int = LIVE) -> Transcript:
+        """Recognise an utterance that is meant for a character.
+
+        Raises:
+            EngineError: Speech-to-text failed.
+        """
+        language = self._language or character.language
+        return await self._ears.hear(samples, language=language, hotwords=self._hotwords(), rank=rank)
+
+    def turn(self, character: CharacterFile, trace: Trace, outbox: Outbox, *, pace: Pace | None = None) -> Turn:
+        """A turn of a character, of which nothing has an effect before the outbox is opened."""
+        number = self._turns + 1
+        ledger = deepcopy(self._ledgers.get(character.id, Ledger()))
+
+        def take_effect() -> None:
+            self._turns = number
+            self._ledgers[character.id] = ledger
+
+        outbox.then(take_effect)
+        return Turn(
+            number,
             Cast(
-                id=id,
+                id=character.id,
                 character=character,
                 actions=self._library.actions_for(character),
                 system=self._system(character),
                 player=self._player,
                 scene=self.scene,
-                ledger=self._ledgers.setdefault(id, Ledger()),
-                history=(*self._introduction(character), *self._history[id]),
-                roster=tuple(other.name for other in self._library.characters() if other.id != id),
+                ledger=ledger,
+                history=(*self._introduction(character), *self._history[character.id]),
+                roster=tuple(other.name for other in self._library.characters() if other.id != character.id),
             ),
             mind=self._mind,
             mouth=self._mouth,
-            emit=self._emit,
+            outbox=outbox,
             trace=trace,
             clock=self._clock,
             target=self._visemes,
             context_tokens=self._context_tokens,
             temperature=self._temperature,
             seed=self.seed,
+            pace=pace,
         )
-        outcome = await turn.run(text, failure=failure)
-        if outcome.exchange is not None and outcome.failure is None:
-            self._history[id].append(outcome.exchange)
-            del self._history[id][:-_MEMORY]
+
+    def remember(self, character: CharacterFile, exchange: Exchange | None) -> None:
+        """Keep what was said, and heard."""
+        if exchange is not None:
+            self._history[character.id].append(exchange)
+            del self._history[character.id][:-_MEMORY]
+
+    async def _answer(
+        self, character: CharacterFile, text: str, trace: Trace, *, failure: NpcError | None = None
+    ) -> None:
+        outbox = Outbox(self._emit)
+        outbox.commit()
+        turn = self.turn(character, trace, outbox)
+        await turn.run(text, failure=failure)
+        self.remember(character, turn.end())
 
     def _system(self, character: CharacterFile) -> str:
         return fitting_system_prompt(
@@ -188,3 +222,10 @@ class Session:
         names = [character.name for character in self._library.characters()]
         names += [self.scene.location, *(entity.label for entity in self.scene.entities)]
         return tuple(dict.fromkeys(name for name in names if name))
+
+
+def heard_event(heard: Transcript, character: str, *, final: bool = True) -> events.Heard:
+    """What the game is told about an utterance."""
+    return events.Heard(
+        text=heard.text, final=final, language=heard.language, to=character, reason=heard.reason or None
+    )

@@ -52,6 +52,36 @@ class Clip:
     """ISO 639-1 code of the phones, such as `en`."""
 
     @property
+    def head(self) -> "ClipHead":
+        """What is known before the first sample."""
+        return ClipHead(self.phones, len(self.audio), self.rate, self.timing, self.language)
+
+    @property
     def duration_ms(self) -> float:
         """Length in milliseconds."""
         return len(self.audio) * 1000 / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHead:
+    """What is known of a clip before its first sample exists."""
+
+    phones: tuple[TimedPhone, ...]
+    samples: int
+    """Length of the whole clip; the sum of its phones."""
+    rate: int
+    """Samples per second."""
+    timing: Timing
+    language: str
+    """ISO 639-1 code of the phones."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPiece:
+    """The next samples of a clip."""
+
+    audio: Samples
+    rate: int
+    """Samples per second."""
+    last: bool
+    """Whether the clip ends here."""

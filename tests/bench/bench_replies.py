@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-import numpy as np
 from _common import ROOT, add_engine, finish, goal, machine, median, p95, parser, settings_for, table
 from _judge import Judge, speech_of, well_formed
 from _lines import LINES, MARKET, Line
@@ -30,7 +29,7 @@ from npc_runtime.engines import Engines
 from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
-from npc_runtime.speech import Clip
+from npc_runtime.speech import ClipHead, ClipPiece
 
 _LOCAL_LIMIT = 28
 """Words after which the grammar ends a sentence."""
@@ -39,8 +38,12 @@ _LOCAL_LIMIT = 28
 class SilentMouth:
     """A voice that takes no time and makes no sound."""
 
-    async def speak(self, text: str, character: CharacterFile) -> Clip:
-        return Clip(np.zeros(0, np.float32), 22050, (), "exact", character.language)
+    @asynccontextmanager
+    async def stream(self, text: str, character: CharacterFile) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
+        async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
+            yield ClipHead((), 0, 22050, "exact", character.language)
+
+        yield parts()
 
 
 class Recorder:

@@ -97,7 +97,7 @@ def test_silence_around_a_clause_is_short_and_known(voice: PiperVoice, text: str
     clip = voice.synthesize(text, deterministic=True)
     start, end = bounds(clip.audio, clip.rate, 1.0)
     assert start * 1000 / clip.rate <= 25
-    assert (len(clip.audio) - end) * 1000 / clip.rate == pytest.approx(pause, abs=12)
+    assert (len(clip.audio) - end) * 1000 / clip.rate == pytest.approx(pause, abs=20)
     assert clip.phones[0].ipa == ""
     assert clip.phones[-1].ipa == ""
     assert clip.phones[0].samples * 1000 / clip.rate <= 10

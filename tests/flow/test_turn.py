@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from npc_runtime import events
+from npc_runtime.clock import MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError
 from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.outbox import Outbox
 from npc_runtime.scene import Entity, Scene
 from npc_runtime.session import Session
-from npc_runtime.speech import Clip, Samples, TimedPhone, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript
+from npc_runtime.trace import Trace
 
 pytestmark = pytest.mark.anyio
 
@@ -75,19 +78,27 @@ class Mind:
 
 
 class Mouth:
-    """A tenth of a second a clause; raises or keeps silent where told."""
+    """A tenth of a second a clause, in two pieces; raises or keeps silent where told."""
 
     def __init__(self, **trouble: Exception | None) -> None:
         self.trouble = trouble
 
-    async def speak(self, text: str, character: CharacterFile) -> Clip:
+    @asynccontextmanager
+    async def stream(self, text: str, character: CharacterFile) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         word = text.split()[0].strip(".,!?").lower()
-        if word in self.trouble:
-            error = self.trouble[word]
-            if error is None:
-                return Clip(np.zeros(0, np.float32), RATE, (), "exact", "en")
-            raise error
-        return Clip(np.full(100, 0.5, np.float32), RATE, (TimedPhone("a", 100),), "exact", "en")
+
+        async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
+            if word in self.trouble:
+                error = self.trouble[word]
+                if error is None:
+                    yield ClipHead((), 0, RATE, "exact", "en")
+                    return
+                raise error
+            yield ClipHead((TimedPhone("a", 100),), 100, RATE, "exact", "en")
+            yield ClipPiece(np.full(40, 0.5, np.float32), RATE, last=False)
+            yield ClipPiece(np.full(60, 0.5, np.float32), RATE, last=True)
+
+        yield parts()
 
 
 class Ears:
@@ -95,7 +106,7 @@ class Ears:
         self.heard = heard
         self.hotwords: Sequence[str] = ()
 
-    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str]) -> Transcript:
+    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str], rank: int = 0) -> Transcript:
         self.hotwords = hotwords
         if isinstance(self.heard, Exception):
             raise self.heard
@@ -158,7 +169,7 @@ def short(event: events.Event) -> str:
         case events.Visemes():
             return "visemes"
         case events.SpeechAudio():
-            return "audio"
+            return "audio" if event.last else "piece"
         case events.Action():
             return f"do {event.name} {dict(event.args)}"
         case events.Notice():
@@ -171,7 +182,7 @@ def short(event: events.Event) -> str:
             return event.type
 
 
-FAILED = ["neutral normal", "speaking", "say Lost my thread.", "visemes", "audio"]
+FAILED = ["neutral normal", "speaking", "say Lost my thread.", "visemes", "piece", "audio"]
 
 
 async def test_a_reply_in_order(library: Library) -> None:
@@ -195,9 +206,11 @@ async def test_a_reply_in_order(library: Library) -> None:
         "speaking",
         "say That blade's a disgrace.",
         "visemes",
+        "piece",
         "audio",
         "say Leave it here.",
         "visemes",
+        "piece",
         "audio",
         "do repair_item {'item': 'iron_sword', 'price': 40}",
         "end done",
@@ -214,10 +227,10 @@ async def test_clauses_follow_one_another_in_time(library: Library) -> None:
     stage = Stage(library, Mind(["[emotion joy weak] One is here. Two is there. Three is gone."]))
     await stage.say()
     assert [(say.start_ms, say.end_ms) for say in stage.of(events.Say)] == [(0, 100), (100, 200), (200, 300)]
-    assert [audio.start_ms for audio in stage.of(events.SpeechAudio)] == [0, 100, 200]
+    assert [audio.start_ms for audio in stage.of(events.SpeechAudio)] == [0, 40, 100, 140, 200, 240]
     assert [track.frames[0][0] for track in stage.of(events.Visemes)] == [0, 100, 200]
     assert [track.frames[-1][1] for track in stage.of(events.Visemes)] == [100, 200, 300]
-    assert len(stage.of(events.SpeechAudio)[0].pcm) == 200
+    assert [len(audio.pcm) for audio in stage.of(events.SpeechAudio)] == [80, 120] * 3
 
 
 async def test_a_reply_without_a_feeling_is_neutral(library: Library) -> None:
@@ -272,6 +285,7 @@ async def test_a_clause_that_cannot_be_spoken_is_still_shown_and_the_rest_is_spo
         "speaking",
         "say Two is there.",
         "visemes",
+        "piece",
         "audio",
         "do refuse_service {}",
     ]
@@ -369,6 +383,38 @@ async def test_a_turn_is_remembered_and_a_failed_one_is_not(library: Library) ->
 async def test_only_the_sentences_that_were_asked_for_are_spoken(library: Library) -> None:
     told = await Stage(library, Mind(["One is here. Two is there. Three is gone. Four is left. Five."])).say()
     assert len([line for line in told if line.startswith("say")]) == 3
+
+
+async def test_only_what_was_heard_is_said_and_remembered(library: Library) -> None:
+    mind = Mind(["[emotion joy weak] One is here. Two is over there. Three is gone."], ["[emotion joy weak] Aye."])
+    stage = Stage(library, mind)
+    character = stage.session.character("brynja")
+    outbox = Outbox(stage.events.append)
+    turn = stage.session.turn(character, Trace(MonotonicClock(), 0), outbox)
+    await turn.run("Where are they?")
+    assert stage.events == []
+    outbox.commit()
+    stage.session.remember(character, turn.end(played_ms=160))
+    [end] = stage.of(events.TurnEnd)
+    assert (end.reason, end.text) == ("interrupted", "One is here. Two is …")
+    await stage.say("Go on.")
+    assert mind.requests[1].messages[2].text == "[emotion joy weak] One is here. Two is …"
+
+
+async def test_a_turn_that_is_taken_back_leaves_no_trace(library: Library) -> None:
+    mind = Mind(
+        ["[emotion joy weak] Aye. [action refuse_service]"], ["[emotion joy weak] Aye. [action refuse_service]"]
+    )
+    stage = Stage(library, mind)
+    character = stage.session.character("brynja")
+    outbox = Outbox(stage.events.append)
+    await stage.session.turn(character, Trace(MonotonicClock(), 0), outbox).run("Hello?")
+    outbox.discard()
+    assert stage.events == []
+    told = await stage.say("Hello?")
+    assert "do refuse_service {}" in told
+    assert stage.of(events.TurnBegin)[0].turn == 1
+    assert len(mind.requests[1].messages) == 2
 
 
 async def test_nothing_heard_means_no_turn(library: Library) -> None:

