@@ -16,7 +16,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     second = pytest.param(
         "llama-cpp-python",
         marks=pytest.mark.skipif(
-            importlib.util.find_spec("llama_cpp") is None and not os.environ.get("NPC_RUNTIME_TEST_ALL"),
+            importlib.util.find_spec("llama_cpp") is None and not os.environ.get("NPC_TEST_ALL"),
             reason="llama-cpp-python is not installed (it needs a compiler)",
         ),
     )
