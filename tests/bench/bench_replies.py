@@ -69,8 +69,7 @@ class Recorder:
 
     @asynccontextmanager
     async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
-        self.raw, self.end = "", None
-        self.offered = tuple(name for name in _all_actions(request.grammar or ""))
+        self.raw, self.end = request.written, None
         async with self._model.stream(request) as items:
             yield self._kept(items)
 
@@ -91,7 +90,7 @@ class Recorder:
 
 def _all_actions(grammar: str) -> list[str]:
     """The actions that a grammar offers."""
-    rules = (rule for rule in grammar.splitlines() if rule.startswith("act") and not rule.startswith("action "))
+    rules = (rule for rule in grammar.splitlines() if rule.startswith("act") and '"' in rule)
     return [rule.split('"')[1] for rule in rules]
 
 
