@@ -52,7 +52,6 @@ class Recorder:
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
         self.raw = ""
-        self.offered: tuple[str, ...] = ()
         self.end: Finish | None = None
         """None when the turn left the stream before its end."""
 
@@ -88,12 +87,6 @@ class Recorder:
         await self._model.aclose()
 
 
-def _all_actions(grammar: str) -> list[str]:
-    """The actions that a grammar offers."""
-    rules = (rule for rule in grammar.splitlines() if rule.startswith("act") and '"' in rule)
-    return [rule.split('"')[1] for rule in rules]
-
-
 @dataclass(slots=True)
 class Tally:
     """What was counted over all replies."""
@@ -110,7 +103,6 @@ class Tally:
     plausible: int = 0
     acted: int = 0
     fitted: int = 0
-    offered: int = 0
     idle_talk: int = 0
     idle_acted: int = 0
     tokens: list[float] = field(default_factory=list)
@@ -187,7 +179,6 @@ class Examiner:
         names = {action.name for action in actions}
         if fitting:
             tally.plausible += 1
-            tally.offered += bool(fitting & set(self._mind.offered))
             tally.acted += bool(names)
             tally.fitted += bool(names & fitting)
         else:
@@ -244,7 +235,6 @@ def main() -> int:
         "actions sent": tally.sent,
         "actions right": tally.right / max(tally.sent, 1),
         "action plausible": tally.plausible,
-        "  ... offered to the model": tally.offered / max(tally.plausible, 1),
         "  ... some action": tally.acted / max(tally.plausible, 1),
         "  ... a fitting action": tally.fitted / max(tally.plausible, 1),
         "mere talk": tally.idle_talk,
