@@ -27,11 +27,12 @@ class Mouth(Protocol):
     """Text-to-speech that a turn can await."""
 
     def stream(
-        self, text: str, character: CharacterFile
+        self, text: str, character: CharacterFile, *, rank: int = LIVE
     ) -> AbstractAsyncContextManager[AsyncIterator[ClipHead | ClipPiece]]:
         """Synthesise one clause in the character's voice: its head, then its sound in pieces.
 
-        A head without samples means that there is nothing to say aloud. Leaving the context stops the voice.
+        A head without samples means that there is nothing to say aloud. Leaving the context stops the voice. Lower
+        ranks go first; above `LIVE` the pieces may all come at the end.
         """
         ...
 

@@ -68,6 +68,62 @@ class ThreadSettings(_Section):
     tts: int = Field(default=0, ge=0, le=256)
 
 
+class LimitSettings(_Section):
+    """How much one game, and all of them together, may ask. No honest game reaches the defaults."""
+
+    text_bytes: int = Field(default=1 << 20, gt=0)
+    """One JSON message."""
+    audio_frame_bytes: int = Field(default=256 << 10, gt=0)
+    """One piece of microphone audio."""
+    body_bytes: int = Field(default=16 << 20, gt=0)
+    """The body of one HTTP request."""
+    utterance_seconds: float = Field(default=60.0, gt=0)
+    """What is said while a push-to-talk key is down."""
+    sessions: int = Field(default=8, gt=0)
+    """Games that play at the same time."""
+    connections: int = Field(default=64, gt=0)
+    """Open sockets, with those that have not said hello yet."""
+    messages_per_second: float = Field(default=200.0, gt=0)
+    """JSON messages of one game, in the long run; audio is bounded by its own limits."""
+    burst: int = Field(default=400, gt=0)
+    """JSON messages of one game at once."""
+    unsent_bytes: int = Field(default=8 << 20, gt=0)
+    """What may wait for a game that does not read."""
+    hello_seconds: float = Field(default=10.0, gt=0)
+    """How long a connection may take to say hello, and a request to be complete in its headers."""
+    request_seconds: float = Field(default=30.0, gt=0)
+    """How long the body of a request may take to arrive."""
+    idle_seconds: float = Field(default=3600.0, gt=0)
+    """How long a game may say nothing at all."""
+    poll_seconds: float = Field(default=60.0, gt=0)
+    """How long an HTTP session is kept while nobody asks for its messages."""
+    wait_seconds: float = Field(default=30.0, gt=0)
+    """The longest wait of one long poll."""
+    say_seconds: float = Field(default=60.0, gt=0)
+    """How long a one-shot exchange may take."""
+    close_seconds: float = Field(default=1.5, gt=0)
+    """How long a session may take to end, and a slow peer to receive the last words."""
+
+    @property
+    def websocket_bytes(self) -> int:
+        """Size of a WebSocket message that ends the connection; between the limits above and this one it does not."""
+        return 4 * max(self.text_bytes, self.audio_frame_bytes)
+
+
+class ServerSettings(_Section):
+    """The server that games connect to."""
+
+    host: str = "127.0.0.1"
+    """Address to listen at; beyond this machine only with a token."""
+    port: int = Field(default=8910, ge=0, le=65535)
+    """0 for any free one."""
+    token: str = ""
+    """What games must send as `Authorization: Bearer …`, if given."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins that may connect, such as `https://example.org`."""
+    limits: LimitSettings = LimitSettings()
+
+
 class Settings(_Section):
     """Everything that can be set in `npc-runtime.toml`."""
 
@@ -75,6 +131,7 @@ class Settings(_Section):
     stt: SttSettings = SttSettings()
     tts: TtsSettings = TtsSettings()
     threads: ThreadSettings = ThreadSettings()
+    server: ServerSettings = ServerSettings()
     content: Path | None = None
     """The content folder; the current folder when there is none."""
     state: Path | None = None

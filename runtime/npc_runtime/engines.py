@@ -1,6 +1,7 @@
 """The engines of this machine, put together from the settings: each loaded once, each in a lane of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from npc_runtime.models.store import own_registry
 from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
 from npc_runtime.stt.whisper import WhisperEngine
 from npc_runtime.tts.piper import PiperVoice
+
+_log = logging.getLogger(__name__)
 
 _VOICE_ENGINES = ("auto", "piper")
 _LOCAL_ENGINES = {"auto": "xllamacpp", "llama": "xllamacpp", "llama-cpp-python": "llama-cpp-python"}
@@ -45,6 +48,11 @@ class LaneEars:
             return self._loaded().transcribe(samples, language=language, hotwords=hotwords, ticket=ticket)
 
         return await self._lane.run(work, rank=rank)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works, or has work to do."""
+        return self._lane.busy
 
     def close(self) -> None:
         """Free the model."""
@@ -72,15 +80,22 @@ class LaneMouth:
         await self._lane.run(lambda _: self._voice(character).warm_up())
 
     @asynccontextmanager
-    async def stream(self, text: str, character: CharacterFile) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
+    async def stream(
+        self, text: str, character: CharacterFile, *, rank: int = LIVE
+    ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         """Synthesise one clause in the character's voice: its head, then its sound in pieces."""
         voice = character.voice
 
         def work(ticket: Ticket) -> Iterator[ClipHead | ClipPiece]:
             return self._voice(character).stream(text, pace=voice.rate, volume=voice.volume, ticket=ticket)
 
-        async with self._lane.stream(work) as parts:
+        async with self._lane.stream(work, rank=rank) as parts:
             yield parts
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works, or has work to do."""
+        return self._lane.busy
 
     def close(self) -> None:
         """Free the voices."""
@@ -135,24 +150,34 @@ class Engines:
             ears: Whether speech will have to be recognised.
 
         Raises:
-            NpcError: The first engine that cannot be started says why.
+            NpcError: The first engine that cannot be started says why. A voice only counts when nobody has one:
+                otherwise the turn that needs it says what is wrong.
         """
         failures: list[NpcError] = []
+        mute: list[NpcError] = []
 
-        async def attempt(start: Callable[[], Awaitable[None]]) -> None:
+        async def attempt(start: Callable[[], Awaitable[None]], failed: list[NpcError]) -> None:
             try:
                 await start()
             except NpcError as error:
-                failures.append(error)
+                failed.append(error)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(attempt, self.mind.start)
+            tasks.start_soon(attempt, self.mind.start, failures)
             if ears:
-                tasks.start_soon(attempt, self.ears.start)
+                tasks.start_soon(attempt, self.ears.start, failures)
             for character in characters:
-                tasks.start_soon(attempt, partial(self.mouth.start, character))
+                tasks.start_soon(attempt, partial(self.mouth.start, character), mute)
+        if len(mute) == len(characters):
+            failures += mute
         if failures:
             raise failures[0]
+        for error in mute:
+            _log.warning("%s", error.message)
+
+    def busy(self) -> Mapping[str, bool]:
+        """Which engines work: `stt`, `llm`, `tts`."""
+        return {"stt": self.ears.busy, "llm": self.mind.busy, "tts": self.mouth.busy}
 
     async def aclose(self) -> None:
         """End all engines."""

@@ -147,6 +147,8 @@ class Say:
     start_ms: float
     """From the start of the turn's audio."""
     end_ms: float | None = None
+    filler: bool | None = None
+    """True for a sound that bridges the wait for the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

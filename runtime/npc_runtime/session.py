@@ -17,9 +17,10 @@ from npc_runtime.llm.backend import Completion, LanguageModel
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.outbox import Outbox
 from npc_runtime.scene import Player, Scene
+from npc_runtime.speaking import Pace
 from npc_runtime.speech import Samples, Transcript
 from npc_runtime.trace import Trace
-from npc_runtime.turn import Pace, Turn
+from npc_runtime.turn import Turn
 
 _MEMORY = 24
 """Exchanges per character that are kept; the prompt takes as many of the newest as fit."""
@@ -74,7 +75,8 @@ class Session:
         self._language = language
         self._context_tokens = context_tokens
         self._temperature = temperature
-        self._turns = 0
+        self.turns = 0
+        """How many turns took effect."""
         self._history: dict[str, list[Exchange]] = defaultdict(list)
         self._ledgers: dict[str, Ledger] = {}
 
@@ -89,7 +91,12 @@ class Session:
         """
         character = self._library.character(name)
         beginning = messages(
-            self._system(character), self._introduction(character), "", player=self._player, scene=None
+            self._system(character),
+            (*self._introduction(character), *self._history[character.id]),
+            "",
+            player=self._player,
+            scene=None,
+            context_tokens=self._context_tokens,
         )
         with suppress(EngineError):  # the turn itself will say what is wrong
             await self._mind.warm(Completion(messages=beginning[:-1], conversation=character.id))
@@ -158,11 +165,11 @@ class Session:
 
     def turn(self, character: CharacterFile, trace: Trace, outbox: Outbox, *, pace: Pace | None = None) -> Turn:
         """A turn of a character, of which nothing has an effect before the outbox is opened."""
-        number = self._turns + 1
+        number = self.turns + 1
         ledger = deepcopy(self._ledgers.get(character.id, Ledger()))
 
         def take_effect() -> None:
-            self._turns = number
+            self.turns = number
             self._ledgers[character.id] = ledger
 
         outbox.then(take_effect)

@@ -17,9 +17,14 @@ class Trace:
     """Clock time, in seconds, of the player's last voiced sample or of the text's arrival."""
     marks: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def elapsed_ms(self) -> float:
+        """How long ago the origin was."""
+        return (self.clock.now() - self.origin) * 1000
+
     def mark(self, name: str) -> None:
         """Note that a stage has been reached."""
-        self.marks.setdefault(name, (self.clock.now() - self.origin) * 1000)
+        self.marks.setdefault(name, self.elapsed_ms)
 
     def timings(self) -> dict[str, float]:
         """`{name}_ms` → milliseconds since the origin, in the order reached."""

@@ -1,7 +1,6 @@
 """One exchange: the player's words go in, and everything the character does about them comes out, in order."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -9,47 +8,21 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from npc_runtime import events
 from npc_runtime.actions.validate import Rejection, validate
 from npc_runtime.cast import Cast, Mouth
+from npc_runtime.character.barks import failed_lines
 from npc_runtime.character.emotion import INTENSITY, emotion_pad, resting_mood
 from npc_runtime.clock import Clock
 from npc_runtime.errors import NpcError
-from npc_runtime.lipsync.sets import frames
-from npc_runtime.lipsync.track import track
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import LanguageModel
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.outbox import Outbox
-from npc_runtime.speech import ClipHead, ClipPiece
+from npc_runtime.speaking import Pace, Speaking
 from npc_runtime.thinking import Thinking, situation_of
 from npc_runtime.trace import Trace
 from npc_runtime.tts.clauses import ClauseCutter
-from npc_runtime.tts.wav import pcm16
 
 _EVENTS_AHEAD = 128
 """Words and tags that the mind may be ahead of the mouth: about eight clauses."""
-
-_LOST = {
-    "en": "Hm. I lost my thread.",
-    "de": "Hm. Jetzt habe ich den Faden verloren.",
-    "tr": "Hm. Ne diyeceğimi unuttum.",
-}
-"""What a character says when a turn fails and its author wrote no line for that."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenClause:
-    """A clause that was put into the outbox."""
-
-    text: str
-    start_ms: float
-    """From the start of the turn's audio."""
-    end_ms: float
-    """The same as `start_ms` when it has no sound."""
-    feeling: str
-    """The emotion tag that holds for it, as the model writes it; empty when it is the same as before."""
-
-
-Pace = Callable[[float], Awaitable[None]]
-"""Waits until audio that starts this many milliseconds into the turn may be made."""
 
 
 class Turn:
@@ -96,29 +69,33 @@ class Turn:
             temperature=temperature if own is None else own,
             seed=seed,
         )
-        self._number = number
+        self._speaking = Speaking(number, cast.character, mouth, outbox, trace, target=target, pace=pace)
+        self.number = number
+        self.line = ""
+        """What it answers."""
         self._cast = cast
-        self._mouth = mouth
-        self._outbox = outbox
         self._emit = outbox.put
-        self._pace = pace
         self._trace = trace
         self._clock = clock
-        self._target: events.VisemeSet = target
-        self._spoken: list[SpokenClause] = []
         self._feeling = ""
-        self._clauses = 0
         self._actions = 0
-        self._audio_ms = 0.0
         self._felt = False
-        self._speaking = False
-        self._line = ""
         self._failure: NpcError | None = None
 
     @property
     def audio_ms(self) -> float:
         """How much audio has been made."""
-        return self._audio_ms
+        return self._speaking.audio_ms
+
+    @property
+    def usage(self) -> events.Usage | None:
+        """What the language model was used for so far."""
+        return self._thinking.usage
+
+    @property
+    def failed(self) -> bool:
+        """Whether there was no real answer."""
+        return self._failure is not None
 
     async def run(self, player_line: str, *, failure: NpcError | None = None) -> None:
         """Answer the player, always with something said.
@@ -127,19 +104,32 @@ class Turn:
             player_line: What the player said.
             failure: Why there can be no real answer: the character then says so in its own way.
         """
-        cast, barks = self._cast, self._cast.character.barks
-        self._line = player_line
-        self._emit(events.TurnBegin(turn=self._number, character=cast.id, reply_to=player_line))
-        cast.ledger.begin_turn()
+        self._begin(player_line)
         self._failure = failure
         if failure is None:
             await self._answer(player_line)
-        if self._failure is None and not self._spoken and not self._actions:
+        if self._failure is None and not self._speaking.answered and not self._actions:
             self._failure = NpcError("The language model gave no words to say.", code="empty_reply")
         if self._failure is not None:
-            lines = barks.failed or (_LOST.get(cast.character.language, _LOST["en"]),)
-            await self._say(lines[self._number % len(lines)])
+            lines = failed_lines(self._cast.character)
+            await self._say(lines[self.number % len(lines)])
         self._trace.mark("total")
+
+    async def recite(self, reply_to: str, line: str) -> None:
+        """Say one line that its author wrote, without asking the language model.
+
+        Args:
+            reply_to: What it answers; may be empty.
+            line: What to say.
+        """
+        self._begin(reply_to)
+        await self._say(line)
+        self._trace.mark("total")
+
+    async def fill(self, text: str) -> None:
+        """Bridge the wait with a sound, unless the answer has begun to be spoken."""
+        if not self._speaking.begun:
+            await self._speaking.say(text, filler=True)
 
     def end(self, *, played_ms: float | None = None) -> Exchange | None:
         """Say that the turn is over.
@@ -150,14 +140,14 @@ class Turn:
         Returns:
             What to remember: what was heard and nothing else; None when there is nothing.
         """
-        heard = self._spoken if played_ms is None else _heard(self._spoken, played_ms)
+        heard = self._speaking.heard(played_ms)
         text = " ".join(clause.text for clause in heard)
         failure = self._failure
         if failure is not None:
-            self._emit(events.Error(code=failure.code, message=failure.message, hint=failure.hint, turn=self._number))
+            self._emit(events.Error(code=failure.code, message=failure.message, hint=failure.hint, turn=self.number))
         self._emit(
             events.TurnEnd(
-                turn=self._number,
+                turn=self.number,
                 reason="interrupted" if played_ms is not None else "failed" if failure is not None else "done",
                 text=text,
                 timings=self._trace.timings(),
@@ -165,9 +155,13 @@ class Turn:
             )
         )
         self._emit(events.State(character=self._cast.id, stage="idle"))
-        if failure is not None or not heard:
-            return None
-        return Exchange(self._line, " ".join(filter(None, (f"{c.feeling} {c.text}".strip() for c in heard))))
+        kept = [f"{clause.feeling} {clause.text}".strip() for clause in heard if not clause.filler]
+        return Exchange(self.line, " ".join(kept)) if kept and self.line and failure is None else None
+
+    def _begin(self, line: str) -> None:
+        self.line = line
+        self._emit(events.TurnBegin(turn=self.number, character=self._cast.id, reply_to=line))
+        self._cast.ledger.begin_turn()
 
     async def _answer(self, player_line: str) -> None:
         send, receive = anyio.create_memory_object_stream[reply.ParserEvent](_EVENTS_AHEAD)
@@ -205,9 +199,9 @@ class Turn:
                         await self._say_all(cutter.close())
                         self._do(name, args)
                     case reply.NarrationText(text=text):
-                        self._emit(events.Narration(turn=self._number, text=text))
+                        self._emit(events.Narration(turn=self.number, text=text))
                     case reply.ParserNotice(code=code, message=message):
-                        self._emit(events.Notice(code=code, message=message, turn=self._number))
+                        self._emit(events.Notice(code=code, message=message, turn=self.number))
                     case reply.SpeakerChange():
                         pass
         await self._say_all(cutter.close())
@@ -217,60 +211,10 @@ class Turn:
             await self._say(clause)
 
     async def _say(self, text: str) -> None:
-        """Speak one clause: subtitle, mouth track, then the sound in pieces as it is made."""
         if not self._felt:
             self._feel("neutral", "normal")
-        self._trace.mark("first_clause")
-        if self._pace is not None:
-            await self._pace(self._audio_ms)
-        number, start = self._clauses, self._audio_ms
-        self._clauses += 1
         feeling, self._feeling = self._feeling, ""
-        announced = False
-        try:
-            async with self._mouth.stream(text, self._cast.character) as parts:
-                async for part in parts:
-                    if isinstance(part, ClipHead):
-                        announced = bool(part.samples)
-                        if announced:
-                            self._announce(part, number, text, feeling)
-                    else:
-                        self._sound(part, number)
-        except Exception as error:  # whatever is wrong with the voice, the words are still shown
-            known = error if isinstance(error, NpcError) else NpcError(f"The voice failed unexpectedly: {error!r}")
-            self._emit(events.Notice(code="voice_failed", message=known.message, hint=known.hint, turn=self._number))
-        if not announced:
-            self._spoken.append(SpokenClause(text, start, start, feeling))
-            self._emit(events.Say(turn=self._number, clause=number, text=text, start_ms=round(start, 3)))
-
-    def _announce(self, head: ClipHead, number: int, text: str, feeling: str) -> None:
-        """Everything about a clause that is known before its first sample."""
-        start = self._audio_ms
-        end = start + head.samples * 1000 / head.rate
-        if not self._speaking:
-            self._speaking = True
-            self._emit(events.State(character=self._cast.id, stage="speaking"))
-        self._spoken.append(SpokenClause(text, start, end, feeling))
-        self._emit(
-            events.Say(turn=self._number, clause=number, text=text, start_ms=round(start, 3), end_ms=round(end, 3))
-        )
-        mouth = frames(track(head.phones, head.rate, head.language), self._target, offset_ms=start)
-        self._emit(events.Visemes(turn=self._number, clause=number, set=self._target, timing=head.timing, frames=mouth))
-
-    def _sound(self, piece: ClipPiece, number: int) -> None:
-        start = self._audio_ms
-        self._audio_ms += len(piece.audio) * 1000 / piece.rate
-        self._outbox.then(lambda: self._trace.mark("first_audio"))
-        self._emit(
-            events.SpeechAudio(
-                turn=self._number,
-                clause=number,
-                rate=piece.rate,
-                start_ms=round(start, 3),
-                last=piece.last,
-                pcm=pcm16(piece.audio),
-            )
-        )
+        await self._speaking.say(text, feeling=feeling)
 
     def _feel(self, label: events.EmotionLabel, strength: events.Strength) -> None:
         self._felt = True
@@ -278,7 +222,7 @@ class Turn:
         character = self._cast.character
         self._emit(
             events.Emotion(
-                turn=self._number,
+                turn=self.number,
                 character=self._cast.id,
                 label=label,
                 strength=strength,
@@ -295,16 +239,16 @@ class Turn:
         filled = {**self._thinking.settled.get(name, {}), **args}
         judged = validate(name, filled, cast.actions, situation, cast.ledger)
         if isinstance(judged, Rejection):
-            self._emit(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self._number))
+            self._emit(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self.number))
             return
         for warning in judged.warnings:
-            self._emit(events.Notice(code="action_argument", message=warning, turn=self._number))
+            self._emit(events.Notice(code="action_argument", message=warning, turn=self.number))
         self._actions += 1
         cast.ledger.record(judged.name, judged.args, judged.target, situation)
         self._emit(
             events.Action(
-                turn=self._number,
-                id=f"{self._number}.{self._actions}",
+                turn=self.number,
+                id=f"{self.number}.{self._actions}",
                 name=judged.name,
                 args=judged.args,
                 target=judged.target,
@@ -312,17 +256,3 @@ class Turn:
                 needs_confirm=judged.needs_confirm,
             )
         )
-
-
-def _heard(clauses: Sequence[SpokenClause], played_ms: float) -> list[SpokenClause]:
-    """The clauses that were played, the last one cut to the words that were."""
-    heard = []
-    for clause in clauses:
-        if clause.end_ms <= played_ms:
-            heard.append(clause)
-        elif clause.start_ms < played_ms:
-            share = (played_ms - clause.start_ms) / (clause.end_ms - clause.start_ms)
-            words = clause.text[: int(len(clause.text) * share)].rsplit(" ", 1)[0]
-            if words and share > 0:
-                heard.append(replace(clause, text=f"{words} …"))
-    return heard

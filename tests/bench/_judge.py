@@ -7,19 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from _writing import LABELS
 from ruamel.yaml import YAML
 
 from npc_runtime.scene import Scene
 
-_LABELS = (
-    "neutral|disgust|contempt|belligerence|domineering|criticism|anger|tension|tense_humor|defensiveness|whining|"
-    "sadness|stonewalling|interest|validation|affection|humor|surprise|joy"
-)
-_EMOTION = rf"\[emotion (?:{_LABELS}) (?:weak|normal|strong)\]"
-_ACTION = r"\[action [a-z0-9_]+(?: [a-z0-9_]+=(?:\"[^\"\[\]\n]*\"|[A-Za-z0-9_:.+-]+))*\]"
-_SPEECH = r"[^\[\]{}<>*_\n\r\t]+"
-_WELL_FORMED = re.compile(rf"{_EMOTION}{_SPEECH}(?:{_EMOTION}{_SPEECH})*(?:{_ACTION} ?)*")
-_TAG = re.compile(r"\[[^\[\]]*\]")
 _ENDED = re.compile(r"[.!?…][.!?\"'”’]*\Z")
 _SENTENCE = re.compile(r"[.!?]+[\"'”’]*(?:\s+|\Z)")
 _MARKS = {
@@ -27,20 +19,11 @@ _MARKS = {
     "asterisks": re.compile(r"[*_`#~|]"),
     "newlines": re.compile(r"[\r\n]"),
 }
-_TAG_TEXT = re.compile(r"\b(?:emotion|action) (?:" + _LABELS + r")\b")
 _SENTENCES = {"very_short": 1, "short": 2, "medium": 3, "long": 5, "very_long": 8}
 _TYPES: dict[str, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "boolean": bool}
+_THINGS = frozenset({"entity", "character", "location", "player"})
+"""Types whose values are written otherwise than the game names them."""
 _MOST_WORD = 26
-
-
-def speech_of(raw: str) -> str:
-    """What a stream says aloud, tags left out and white space made plain."""
-    return " ".join(_TAG.sub(" ", raw).split())
-
-
-def well_formed(raw: str) -> bool:
-    """Whether a stream is an emotion, speech (perhaps with more emotions) and actions, and nothing else."""
-    return _WELL_FORMED.fullmatch(raw.strip()) is not None
 
 
 def repeats(text: str) -> bool:
@@ -92,11 +75,12 @@ class Judge:
         """
         if " ".join(pieces) in self.characters[character].get("barks", {}).get("failed", ()):
             return []
+        actions = "|".join(self.actions)
         names = "|".join(re.escape(word) for one in self.characters.values() for word in one["name"].split())
         label = re.compile(rf"(?:^|[.!?]\s)\W*(?:user|assistant|system|player|traveller|{names})\s*:", re.IGNORECASE)
         text = " ".join(pieces)
         faults = [name for name, pattern in _MARKS.items() if any(map(pattern.search, pieces))]
-        faults += ["tag text"] if _TAG_TEXT.search(text) else []
+        faults += ["tag text"] if re.search(rf"\b(?:emotion (?:{LABELS})|action (?:{actions}))\b", text) else []
         faults += ["role label"] if label.search(text) else []
         faults += ["empty"] if not any(char.isalnum() for char in text) else []
         faults += ["not ended"] if text and not _ENDED.search(text) else []
@@ -114,6 +98,7 @@ class Judge:
         target: str | None,
         scene: Scene,
         last: Mapping[str, float],
+        written: Mapping[str, str],
     ) -> str:
         """Why an action must not have been sent; empty if it is right.
 
@@ -124,6 +109,7 @@ class Judge:
             target: As the game received it.
             scene: What the game said is around.
             last: When this character did which action last, by `time.perf_counter`.
+            written: The values that the model wrote.
         """
         if name not in self.characters[character]["actions"]:
             return "not allowed to this character"
@@ -144,6 +130,8 @@ class Judge:
                     return f"{key} missing"
             elif fault := _fault_of_value(argument, args[key], scene, character):
                 return f"{key} {fault}"
+            elif argument["type"] not in _THINGS and key in written and str(args[key]) != written[key]:
+                return f"{key} is not what was written"
         kind = spec.get("target", "none")
         if (kind == "none") != (target is None):
             return "target missing or too much"

@@ -4,7 +4,8 @@ Run: python tests/bench/bench_replies.py [--first N] [--seeds N] [--lines N] [--
 
 Each seed is one conversation: the next of the bundled characters, in the scene of the demo or in a crowded one, hears
 the next player lines in turn. Nothing is spoken aloud.
-Goal: every reply parses, every action that leaves is allowed and valid, and nothing but speech is said.
+Goal: every reply follows from the grammars it was asked for with and is read whole, every action that leaves is allowed
+and valid, nothing but speech is said, and nobody is left without an answer.
 """
 
 import itertools
@@ -13,13 +14,14 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
 from _common import ROOT, add_engine, finish, goal, machine, median, p95, parser, settings_for, table
-from _judge import Judge, speech_of, well_formed
+from _judge import Judge
 from _lines import LINES, MARKET, Line
+from _writing import Asked, faults_of_reading, faults_of_writing, speech_of, text_of, values_of
 
 from npc_runtime import events
 from npc_runtime.cli.demo import scene as demo_scene
@@ -39,7 +41,9 @@ class SilentMouth:
     """A voice that takes no time and makes no sound."""
 
     @asynccontextmanager
-    async def stream(self, text: str, character: CharacterFile) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
+    async def stream(
+        self, text: str, character: CharacterFile, *, rank: int = 0
+    ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
             yield ClipHead((), 0, 22050, "exact", character.language)
 
@@ -47,13 +51,14 @@ class SilentMouth:
 
 
 class Recorder:
-    """A model whose raw stream is kept."""
+    """A model that is overheard."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
-        self.raw = ""
-        self.end: Finish | None = None
-        """None when the turn left the stream before its end."""
+        self.asked: list[Asked] = []
+        """The requests that were made and what came of each; emptied by whoever has read it."""
+        self.tokens = 0
+        """What the model wrote; set to 0 by whoever has read it."""
 
     @property
     def name(self) -> str:
@@ -68,16 +73,20 @@ class Recorder:
 
     @asynccontextmanager
     async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
-        self.raw, self.end = request.written, None
+        blank = Asked(request.grammar or "", request.written, request.opening, "", "runtime")
+        place = len(self.asked)
+        self.asked.append(blank)
         async with self._model.stream(request) as items:
-            yield self._kept(items)
+            yield self._overheard(items, place)
 
-    async def _kept(self, items: AsyncIterator[Delta | Finish]) -> AsyncIterator[Delta | Finish]:
+    async def _overheard(self, items: AsyncIterator[Delta | Finish], place: int) -> AsyncIterator[Delta | Finish]:
         async for item in items:
+            one = self.asked[place]
             if isinstance(item, Delta):
-                self.raw += item.text
+                self.asked[place] = replace(one, text=one.text + item.text)
             else:
-                self.end = item
+                self.asked[place] = replace(one, end="model" if item.complete else "limit")
+                self.tokens += item.completion_tokens
             yield item
 
     async def warm(self, request: Completion) -> None:
@@ -93,7 +102,8 @@ class Tally:
 
     replies: int = 0
     parsed: int = 0
-    lossless: int = 0
+    whole: int = 0
+    drafts: int = 0
     failed: int = 0
     token_limit: int = 0
     left: int = 0
@@ -107,6 +117,8 @@ class Tally:
     idle_acted: int = 0
     tokens: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    writing: Counter[str] = field(default_factory=Counter)
+    reading: Counter[str] = field(default_factory=Counter)
     speech: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     notices: Counter[str] = field(default_factory=Counter)
@@ -145,29 +157,39 @@ class Examiner:
         said: Sequence[events.Event],
         last: dict[str, float],
     ) -> None:
-        tally, raw = self._tally, self._mind.raw
+        tally, asked = self._tally, tuple(self._mind.asked)
+        tally.tokens.append(self._mind.tokens)
+        self._mind.asked.clear()
+        self._mind.tokens = 0
         tally.replies += 1
         pieces = [event.text for event in said if isinstance(event, events.Say)]
+        felt = [(event.label, event.strength) for event in said if isinstance(event, events.Emotion)]
         actions = [event for event in said if isinstance(event, events.Action)]
         notices = [event.code for event in said if isinstance(event, events.Notice)]
-        if self._mind.end is not None:
-            tally.tokens.append(self._mind.end.completion_tokens)
+        acted = [action.name for action in actions]
+        text = text_of(asked, acted)
         failed = any(isinstance(event, events.Error) for event in said)
         tally.failed += failed
-        tally.left += self._mind.end is None
-        tally.token_limit += self._mind.end is not None and not self._mind.end.complete
+        tally.drafts += sum(not one.written for one in asked[1:])
+        tally.left += any(one.end == "runtime" for one in asked)
+        tally.token_limit += any(one.end == "limit" for one in asked)
         tally.notices.update(notices)
         tally.long_sentences += any(
-            len(part.split()) >= _LOCAL_LIMIT for part in speech_of(raw).replace("!", ".").replace("?", ".").split(".")
+            len(part.split()) >= _LOCAL_LIMIT for part in speech_of(text).replace("!", ".").replace("?", ".").split(".")
         )
-        parsed = well_formed(raw)
-        tally.parsed += parsed
-        lossless = " ".join(" ".join(pieces).split()) == speech_of(raw)
-        tally.lossless += lossless
+        miswritten = faults_of_writing(asked, text, notices)
+        tally.writing.update(miswritten)
+        tally.parsed += not miswritten
+        misread = [] if failed else faults_of_reading(text, pieces, felt, acted, notices)
+        tally.reading.update(misread)
+        tally.whole += " ".join(pieces).split() == speech_of(text).split()
         faults = self._judge.faults_of_speech(character, pieces)
         tally.speech.update(faults)
         for action in actions:
-            fault = self._judge.fault_of_action(character, action.name, action.args, action.target, scene, last)
+            written = values_of(text).get(action.name, {})
+            fault = self._judge.fault_of_action(
+                character, action.name, action.args, action.target, scene, last, written
+            )
             last[action.name] = time.perf_counter()
             tally.sent += 1
             tally.right += not fault
@@ -176,7 +198,7 @@ class Examiner:
                 tally.actions[fault] += 1
                 faults.append(f"{action.name}: {fault}")
         fitting = line.fitting & set(self._judge.characters[character]["actions"])
-        names = {action.name for action in actions}
+        names = set(acted)
         if fitting:
             tally.plausible += 1
             tally.acted += bool(names)
@@ -184,9 +206,10 @@ class Examiner:
         else:
             tally.idle_talk += 1
             tally.idle_acted += bool(names)
-        problem = [*faults, *notices, *(["does not parse"] if not parsed else []), *(["lost"] if not lossless else [])]
-        if problem:
-            tally.examples.append(f"{seed} {character} {'; '.join(problem)} | {line.text} | {raw}")
+        if problem := [*miswritten, *misread, *faults, *notices]:
+            tally.examples.append(
+                f"{seed} {character} {'; '.join(problem)} | {line.text} | {text} | {' '.join(pieces)}"
+            )
 
 
 async def run(engine: str, first: int, seeds: int, lines: int, progress: bool) -> Tally:
@@ -227,7 +250,8 @@ def main() -> int:
     figures: dict[str, Any] = {
         "replies": tally.replies,
         "parse": tally.parsed / count,
-        "all of it said": tally.lossless / count,
+        "said word for word": tally.whole / count,
+        "asked for anew": tally.drafts,
         "turn failed": tally.failed,
         "cut off by the token limit": tally.token_limit,
         "stream left early": tally.left,
@@ -243,6 +267,8 @@ def main() -> int:
         "seconds per reply": f"{median(tally.seconds):.2f}, p95 {p95(tally.seconds):.2f}",
     }
     counts = {
+        "writing faults": dict(tally.writing.most_common()),
+        "reading faults": dict(tally.reading.most_common()),
         "speech faults": dict(tally.speech.most_common()),
         "action faults": dict(tally.actions.most_common()),
         "notices": dict(tally.notices.most_common()),
@@ -251,7 +277,9 @@ def main() -> int:
     goals = [
         goal("share of replies that parse", tally.parsed / count, 1.0, at_least=True),
         goal("share of actions that are right", tally.right / max(tally.sent, 1), 1.0, at_least=True),
+        goal("words, feelings or actions that were misread", float(sum(tally.reading.values())), 0, at_least=False),
         goal("replies with faulty speech", float(sum(tally.speech.values())), 0, at_least=False),
+        goal("turns without an answer", float(tally.failed), 0, at_least=False),
     ]
     if not args.json:
         print(f"{args.engine}, {before['cores']} cores, load {before['load_1min']} before")

@@ -84,7 +84,9 @@ class Mouth:
         self.trouble = trouble
 
     @asynccontextmanager
-    async def stream(self, text: str, character: CharacterFile) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
+    async def stream(
+        self, text: str, character: CharacterFile, *, rank: int = 0
+    ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         word = text.split()[0].strip(".,!?").lower()
 
         async def parts() -> AsyncIterator[ClipHead | ClipPiece]:

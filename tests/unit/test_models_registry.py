@@ -36,7 +36,7 @@ def own(tmp_path: Path, *, sha: str = "0" * 64, revision: str = "a" * 40, more: 
 
 def test_every_shipped_model_says_where_it_comes_from_and_under_what_licence() -> None:
     registry = Registry.load()
-    assert {entry.kind for entry in registry.entries} == {"llm", "stt", "tts", "embedding"}
+    assert {entry.kind for entry in registry.entries} == {"llm", "stt", "tts", "embedding", "turn"}
     for entry in registry.entries:
         assert entry.licence and entry.ram_mib << 20 > entry.size
         assert {piece.name for file in entry.files for piece in file.pieces} == {
@@ -68,6 +68,11 @@ def test_the_voice_says_that_its_licence_is_not_the_whole_story() -> None:
 )
 def test_default_follows_the_language(kind: str, language: str, expected: str) -> None:
     assert Registry.load().default(kind, language).id == expected  # type: ignore[arg-type]  # table of literals
+
+
+def test_the_end_of_turn_model_is_for_those_who_ask_for_it() -> None:
+    entry = Registry.load().get("smart-turn-v3")
+    assert (entry.kind, entry.licence, entry.default) == ("turn", "BSD-2-Clause", False)
 
 
 def test_no_default_for_a_language_says_which_there_are() -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,6 +107,45 @@ def say(
 
 
 @app.command()
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen at.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen at; 0 for any free one.")] = None,
+    json: Json = False,
+    content: Content = None,
+    state: State = None,
+    seed: Seed = None,
+) -> None:
+    """Run beside a game, which connects to it."""
+    from functools import partial
+
+    from npc_runtime.cli.serve import serve as run
+
+    settings = _settings(content, state, **{"server.host": host, "server.port": port})
+    library = _library(settings)
+    raise typer.Exit(_with_models(partial(run, library, settings, as_json=json, seed=seed), settings, ask=not json))
+
+
+@app.command()
+def talk(
+    character: Annotated[str, typer.Argument(help="Who is spoken to: id, name or alias.")] = "",
+    text: Annotated[bool, typer.Option("--text", help="Type instead of speaking.")] = False,
+    play: Play = True,
+    content: Content = None,
+    state: State = None,
+    seed: Seed = None,
+) -> None:
+    """Talk with a character in this terminal, by voice where there is a microphone."""
+    from functools import partial
+
+    from npc_runtime.cli.talk import talk as run
+    from npc_runtime.room import open_room
+
+    settings = _settings(content, state)
+    room = partial(open_room, _library(settings), settings, seed=seed)
+    raise typer.Exit(_with_models(lambda: run(room, character, text=text, play=play), settings, ask=not text))
+
+
+@app.command()
 def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; the current folder if none.")] = None,
 ) -> None:
@@ -178,26 +217,34 @@ def models_fit(
 
 
 def _say(request: Any, content: Path | None, state: Path | None) -> None:
-    from npc_runtime.cli.models import offer_pull
+    from functools import partial
+
     from npc_runtime.cli.say import say as run
-    from npc_runtime.models.locate import MissingModelError
 
     settings = _settings(content, state)
     library = _library(settings)
+    raise typer.Exit(_with_models(partial(run, request, library, settings), settings, ask=not request.json))
+
+
+def _with_models(run: Callable[[], int], settings: "Settings", *, ask: bool) -> int:
+    """Run a command; where a model is missing, and a person is there to ask, offer to get it and try again."""
+    from npc_runtime.cli.models import offer_pull
+    from npc_runtime.models.locate import MissingModelError
+
     while True:
         try:
-            raise typer.Exit(run(request, library, settings))
+            return run()
         except MissingModelError as missing:
-            if request.json or not offer_pull(missing, cache=settings.model_cache, interactive=console.interactive()):
+            if not ask or not offer_pull(missing, cache=settings.model_cache, interactive=console.interactive()):
                 raise
 
 
-def _settings(content: Path | None, state: Path | None) -> "Settings":
+def _settings(content: Path | None, state: Path | None, **more: Any) -> "Settings":
     from npc_runtime.config import load
 
     if content is not None and not content.is_dir():
         raise InputError(f"There is no content folder {content}.", hint="check --content")
-    return load(content, overrides={"content": content, "state": state})
+    return load(content, overrides={"content": content, "state": state, **more})
 
 
 def _library(settings: "Settings") -> "Library":

@@ -45,6 +45,9 @@ class LocalModel:
         self._timeout = timeout
         self._slots = _Slots(config.slots)
         self._starting = anyio.Lock()
+        self._live = 0
+        """Replies in progress."""
+        self._warming: set[anyio.CancelScope] = set()
         self._client: AsyncOpenAI | None = None
         self.process = ModelProcess(config)
         """The child process."""
@@ -68,15 +71,24 @@ class LocalModel:
             await self.process.start()
             self._client = await anyio.to_thread.run_sync(_client, self.process.url, self.process.api_key)
 
+    @property
+    def busy(self) -> bool:
+        """Whether it works."""
+        return self._live > 0 or bool(self._warming)
+
     @asynccontextmanager
     async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
         """Answer. An engine that crashes or hangs before the first token is replaced, and asked once more."""
+        self._live += 1
+        for scope in self._warming:  # what it has read by now is kept, and need not be read again
+            scope.cancel()
         replies = self._reply(request)
         try:
             yield replies
         finally:
             with anyio.CancelScope(shield=True):
                 await replies.aclose()
+            self._live -= 1
 
     async def _reply(self, request: Completion) -> AsyncGenerator[Delta | Finish, None]:
         for attempt in itertools.count():
@@ -154,10 +166,17 @@ class LocalModel:
                 return
 
     async def warm(self, request: Completion) -> None:
-        """Read the request's prompt into its slot."""
-        async with self.stream(replace(request, max_tokens=1, grammar=None, opening="")) as items:
-            async for _ in items:
-                pass
+        """Read the request's prompt into its slot; gives way at once to whoever waits for a reply."""
+        if self._live:
+            return
+        scope = anyio.CancelScope()
+        self._warming.add(scope)
+        try:
+            with scope:
+                async for _ in self._reply(replace(request, max_tokens=1, grammar=None, opening="")):
+                    pass
+        finally:
+            self._warming.discard(scope)
 
     async def aclose(self) -> None:
         """End the process."""

@@ -11,13 +11,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from npc_runtime.errors import ContentError, InputError, ModelError, Problem
 from npc_runtime.resources import bundled
 
-Kind = Literal["llm", "stt", "tts", "embedding"]
+Kind = Literal["llm", "stt", "tts", "embedding", "turn"]
 
 KIND_NAMES: dict[Kind, str] = {
     "llm": "language model",
     "stt": "speech-to-text model",
     "tts": "voice",
     "embedding": "embedding model",
+    "turn": "end-of-turn model",
 }
 """Kind → how messages call it."""
 

@@ -5,6 +5,7 @@ on every one of them, `seq`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from npc_runtime import events
 from npc_runtime.events import Scalar, VisemeSet
+from npc_runtime.scene import Entity, Presence, Scene
 
 VERSION = 1
 
@@ -24,25 +26,27 @@ Slot = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\p{L}\p{N}_
 """Name of a save of the game."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """What all messages and their parts have in common."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True, ser_json_bytes="base64")
 
 
-class ClientInfo(_Part):
+class ClientInfo(Part):
     """The program at the other end."""
 
     name: Text = ""
     version: Text = ""
 
 
-class PlayerInfo(_Part):
+class PlayerInfo(Part):
     """Who plays."""
 
     id: Id = "player"
     name: Text = "Traveller"
 
 
-class AudioWish(_Part):
+class AudioWish(Part):
     """How the game wants to hear characters."""
 
     out: Literal["binary", "base64", "file", "device", "none"] = "binary"
@@ -50,7 +54,7 @@ class AudioWish(_Part):
     """Samples per second; the voice's own unless given."""
 
 
-class SceneEntity(_Part):
+class SceneEntity(Part):
     """A thing that can be named in an action."""
 
     id: Id
@@ -59,7 +63,7 @@ class SceneEntity(_Part):
     distance: Distance | None = None
 
 
-class SceneCharacter(_Part):
+class SceneCharacter(Part):
     """A character who is there."""
 
     id: Id
@@ -73,7 +77,7 @@ Entities = Annotated[tuple[SceneEntity, ...], Field(max_length=2000)]
 Characters = Annotated[tuple[SceneCharacter, ...], Field(max_length=500)]
 
 
-class Hello(_Part):
+class Hello(Part):
     """The first message of a game."""
 
     type: Literal["hello"]
@@ -85,7 +89,7 @@ class Hello(_Part):
     save: Slot | None = None
 
 
-class SetScene(_Part):
+class SetScene(Part):
     """What is around the player; replaces what was said before."""
 
     type: Literal["scene"]
@@ -97,8 +101,12 @@ class SetScene(_Part):
     entities: Entities = ()
     characters: Characters = ()
 
+    def onto(self, _: Scene) -> Scene:
+        """The scene after this message."""
+        return _scene(Scene(), self)
 
-class UpdateScene(_Part):
+
+class UpdateScene(Part):
     """Changes to the scene; what is left out stays as it is."""
 
     type: Literal["scene.update"]
@@ -109,22 +117,26 @@ class UpdateScene(_Part):
     entities: Entities | None = None
     characters: Characters | None = None
 
+    def onto(self, scene: Scene) -> Scene:
+        """The scene after this message."""
+        return _scene(scene, self)
 
-class TalkStart(_Part):
+
+class TalkStart(Part):
     """The player turns to someone."""
 
     type: Literal["talk.start"]
     character: Id
 
 
-class TalkStop(_Part):
+class TalkStop(Part):
     """The player turns away."""
 
     type: Literal["talk.stop"]
     character: Id
 
 
-class PlayerText(_Part):
+class PlayerText(Part):
     """The player says something in writing."""
 
     type: Literal["player.text"]
@@ -133,7 +145,7 @@ class PlayerText(_Part):
     """Whoever is being talked to unless given."""
 
 
-class ListenStart(_Part):
+class ListenStart(Part):
     """Microphone audio follows: PCM s16le mono."""
 
     type: Literal["listen.start"]
@@ -142,20 +154,20 @@ class ListenStart(_Part):
     """Samples per second."""
 
 
-class ListenStop(_Part):
+class ListenStop(Part):
     """The utterance is over."""
 
     type: Literal["listen.stop"]
 
 
-class ListenAudio(_Part):
+class ListenAudio(Part):
     """A piece of microphone audio, for games without binary frames."""
 
     type: Literal["listen.audio"]
     pcm_base64: Annotated[str, Field(max_length=8_000_000, json_schema_extra={"contentEncoding": "base64"})]
 
 
-class GameEvent(_Part):
+class GameEvent(Part):
     """Something happened in the game."""
 
     type: Literal["game.event"]
@@ -164,7 +176,7 @@ class GameEvent(_Part):
     to: Id | None = None
 
 
-class ActionResult(_Part):
+class ActionResult(Part):
     """How an action went."""
 
     type: Literal["action.result"]
@@ -174,7 +186,7 @@ class ActionResult(_Part):
     message: Text | None = None
 
 
-class ActionConfirm(_Part):
+class ActionConfirm(Part):
     """Whether an action that asks may be done."""
 
     type: Literal["action.confirm"]
@@ -182,7 +194,7 @@ class ActionConfirm(_Part):
     allow: bool
 
 
-class Playback(_Part):
+class Playback(Part):
     """How far the player has heard a turn."""
 
     type: Literal["playback"]
@@ -191,7 +203,7 @@ class Playback(_Part):
     done: bool = False
 
 
-class Interrupt(_Part):
+class Interrupt(Part):
     """Stop talking now."""
 
     type: Literal["interrupt"]
@@ -199,7 +211,7 @@ class Interrupt(_Part):
     """The one that is running unless given."""
 
 
-class Converse(_Part):
+class Converse(Part):
     """Characters talk among themselves."""
 
     type: Literal["converse"]
@@ -208,21 +220,21 @@ class Converse(_Part):
     max_turns: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
-class Save(_Part):
+class Save(Part):
     """Keep what the characters remember with a save of the game."""
 
     type: Literal["save"]
     slot: Slot
 
 
-class Load(_Part):
+class Load(Part):
     """Go back to what the characters remembered then."""
 
     type: Literal["load"]
     slot: Slot
 
 
-class Bye(_Part):
+class Bye(Part):
     """The session ends."""
 
     type: Literal["bye"]
@@ -253,6 +265,17 @@ ClientMessage = Annotated[
 
 ServerMessage = Annotated[events.Event, Field(discriminator="type")]
 """What a game receives, but for `seq`."""
+
+
+def _scene(before: Scene, change: SetScene | UpdateScene) -> Scene:
+    """A scene with what a message says; None leaves things as they are."""
+    said = {name: value for name in type(change).model_fields if (value := getattr(change, name)) is not None}
+    parts: dict[str, Any] = {name: said[name] for name in ("location", "time", "mood", "facts") if name in said}
+    if "entities" in said:
+        parts["entities"] = tuple(Entity(**dict(entity)) for entity in said["entities"])
+    if "characters" in said:
+        parts["characters"] = tuple(Presence(**dict(character)) for character in said["characters"])
+    return replace(before, **parts)
 
 
 @lru_cache(maxsize=1)

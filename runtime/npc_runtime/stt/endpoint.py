@@ -60,8 +60,9 @@ class EndpointSettings:
     """Voice that starts an utterance, or takes it up again."""
     least_ms: float = 128
     """Voice that an utterance must hold: a shorter burst is a noise."""
-    provisional_ms: float = 96
-    """Silence after which the reply is prepared."""
+    provisional_ms: float = 32
+    """Silence after which the reply is prepared. Within speech the detector hardly ever sees so much of it, and work
+    that is taken back in time costs little."""
     initial_ms: float = 250
     """Where the learned delay begins."""
     floor_ms: float = 200

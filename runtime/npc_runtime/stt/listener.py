@@ -132,6 +132,8 @@ class Listener:
         mode: Mode = "open_mic",
         barge_in: BargeIn | None = None,
     ) -> None:
+        self.rate = rate
+        """Samples per second of the stream."""
         self._framer = Framer(rate)
         self._vad = vad
         self._policy = policy
@@ -223,7 +225,7 @@ class Listener:
                 events.append(Interrupted(frame.end_ms))
             if not self._policy.speaking:
                 self._forget()
-            elif not self._policy.paused:
+            elif not self._policy.paused and p_speech >= self._policy.settings.enter:  # else it may be about to end
                 events += self._partial(frame.end_ms)
         return events
 

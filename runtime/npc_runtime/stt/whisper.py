@@ -30,7 +30,7 @@ ROOM = 200
 """Mel frames of silence that follow the speech."""
 FULL = 3000
 """Mel frames of the window Whisper was trained with."""
-UNSURE = -0.3
+UNSURE = -0.5
 """Mean log probability per token below which a second, four times slower hearing pays: about one recording in ten when
 clean, one in four with noise at 10 to 15 dB; without it there were some 9 % more wrong words in the recordings that
 this was chosen with."""

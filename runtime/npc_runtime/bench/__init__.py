@@ -1,0 +1,1 @@
+"""The benchmark: a game that talks to the real server as a player does, and measures what the player would feel."""

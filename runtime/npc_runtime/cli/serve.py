@@ -1,0 +1,77 @@
+"""`serve`: the sidecar beside a game."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import anyio
+
+from npc_runtime.cli import console
+from npc_runtime.config import Settings
+from npc_runtime.content.library import Library
+from npc_runtime.room import open_room
+from npc_runtime.server.guard import Gate, gate
+from npc_runtime.server.hub import Hub
+from npc_runtime.server.limits import Limits
+from npc_runtime.server.live import Room
+from npc_runtime.server.run import Service, bind, on_signals
+
+
+def serve(library: Library, settings: Settings, *, as_json: bool = False, seed: int | None = None) -> int:
+    """Serve games until the user or the system ends it.
+
+    Args:
+        library: The characters.
+        settings: What the person configured.
+        as_json: Whether stdout carries one JSON line when ready, and nothing else.
+        seed: Makes replies repeatable; None for new ones each time.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        NpcError: The server cannot start.
+    """
+    asked = settings.server
+    rule = gate(asked.host, token=asked.token, origins=asked.allowed_origins)
+    for problem in library.problems:
+        console.log(f"! {problem}")
+    sock = bind(asked.host, asked.port)
+    if not as_json:
+        console.log("Loading the models …")
+
+    def ready(url: str) -> None:
+        line = {"ready": True, "url": url, "pid": os.getpid()}
+        console.out(json.dumps(line) if as_json else f"npc-runtime is ready at {url} (Ctrl+C ends it)")
+        sys.stdout.flush()
+
+    with sock:
+        anyio.run(_serve, partial(open_room, library, settings, seed=seed), rule, sock, asked.limits, ready)
+    return 0
+
+
+async def _serve(
+    room: Callable[[], AbstractAsyncContextManager[Room]],
+    rule: Gate,
+    sock: socket.socket,
+    limits: Limits,
+    ready: Callable[[str], None],
+) -> None:
+    service: Service | None = None
+
+    def end() -> None:
+        if service is not None:
+            service.stop()
+        else:
+            loop.call_soon_threadsafe(loading.cancel)  # a signal may interrupt the loop anywhere
+
+    loop = asyncio.get_running_loop()
+    with anyio.CancelScope() as loading, on_signals(end):
+        async with room() as loaded:
+            service = Service(Hub(loaded, limits=limits), rule, sock)
+            await service.run(ready)

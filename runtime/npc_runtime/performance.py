@@ -1,0 +1,55 @@
+"""Performance: one turn on the stage, from the first guess at the player's words until its last sound is heard."""
+
+import time
+from dataclasses import dataclass, field
+
+import anyio
+
+from npc_runtime.content.character import CharacterFile
+from npc_runtime.outbox import Outbox
+from npc_runtime.playout import Playout
+from npc_runtime.speech import Samples
+from npc_runtime.trace import Trace
+from npc_runtime.turn import Turn
+
+
+@dataclass(slots=True, eq=False)
+class Performance:
+    """A turn that is prepared, or committed, or played."""
+
+    character: CharacterFile
+    outbox: Outbox
+    trace: Trace
+    playout: Playout
+    revision: int = 0
+    """The pause of the player that it answers; 0 when there was none."""
+    spoken: Samples | None = None
+    """What the player said, 16 kHz mono; None for typed words, and for what the character says of its own accord."""
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    """Everything that works for it."""
+    committed: anyio.Event = field(default_factory=anyio.Event)
+    turn: Turn | None = None
+    """None while the words are still being recognised."""
+    own_ms: float | None = None
+    """Processor time of the event loop's thread from the beginning until the first audio left: our own code's."""
+    _cpu: float = field(default_factory=time.thread_time)
+
+    @property
+    def number(self) -> int:
+        """Of the turn; 0 as long as there is none."""
+        return self.turn.number if self.turn is not None else 0
+
+    def sounds(self) -> None:
+        """The first audio leaves."""
+        self.own_ms = (time.thread_time() - self._cpu) * 1000
+
+    def commit(self) -> None:
+        """The player has finished: let what is ready out, and the rest as it is made."""
+        self.trace.mark("endpoint")
+        self.outbox.commit()
+        self.committed.set()
+
+    def withdraw(self) -> None:
+        """Stop all work for it, and let nothing more out."""
+        self.scope.cancel()
+        self.outbox.discard()

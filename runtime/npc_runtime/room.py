@@ -1,0 +1,147 @@
+"""Room: the runtime as a server or a terminal sees it: characters, engines, and one live session for each player."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+
+from npc_runtime import events, otel
+from npc_runtime.audio.session import DeviceSession
+from npc_runtime.character.barks import all_lines
+from npc_runtime.clock import MonotonicClock
+from npc_runtime.config import Settings
+from npc_runtime.content.library import Library
+from npc_runtime.engines import Engines, running
+from npc_runtime.errors import InputError
+from npc_runtime.house import House
+from npc_runtime.lag import LagMeter
+from npc_runtime.live import Live
+from npc_runtime.outgoing import Outgoing
+from npc_runtime.performance import Performance
+from npc_runtime.prepared import PreparedMouth
+from npc_runtime.scene import Player
+from npc_runtime.server.live import LiveSession
+from npc_runtime.server.protocol import Hello
+from npc_runtime.session import Session
+from npc_runtime.stt.vad import VoiceDetector
+from npc_runtime.traces import Traces, TurnRecord
+
+_log = logging.getLogger(__name__)
+
+
+class Room:
+    """The characters of a library, with the engines of this machine; see `server.live.Room`.
+
+    Args:
+        library: The characters.
+        engines: Started.
+        settings: What the person configured.
+        traces: Where turns are noted.
+        seed: Makes replies repeatable; None for new ones each time.
+    """
+
+    def __init__(
+        self, library: Library, engines: Engines, settings: Settings, traces: Traces, *, seed: int | None = None
+    ) -> None:
+        self._library = library
+        self._engines = engines
+        self._settings = settings
+        self._traces = traces
+        self._seed = seed
+        self._clock = MonotonicClock()
+        self._mouth = PreparedMouth(engines.mouth)
+        self._house = House(VoiceDetector, clock=self._clock, places=2 * settings.llm.slots)
+        self._lag = LagMeter(self._clock)
+        self._sessions = 0
+
+    def characters(self) -> Sequence[events.Character]:
+        """Who can be talked to now."""
+        return [
+            events.Character(id=character.id, name=character.name, language=character.language)
+            for character in self._library.characters()
+        ]
+
+    def open_session(self, hello: Hello) -> LiveSession:
+        """A session for the game that said hello; see `server.live.Room`."""
+        self._sessions += 1
+        name = str(self._sessions)
+        outgoing = Outgoing()
+        session = Session(
+            self._library,
+            ears=self._engines.ears,
+            mind=self._engines.mind,
+            mouth=self._mouth,
+            emit=outgoing.put,
+            player=Player(hello.player.id, hello.player.name),
+            clock=self._clock,
+            visemes=hello.visemes,
+            language=self._settings.stt.language,
+            context_tokens=self._settings.llm.context,
+            temperature=self._settings.llm.temperature,
+            seed=self._seed,
+        )
+        live = Live(session, outgoing, self._house, finished=lambda on, reason: self._note(name, on, reason))
+        return DeviceSession(live) if hello.audio.out == "device" else live
+
+    def traces(self) -> Sequence[Mapping[str, Any]]:
+        """The latest turns with the marks of their stages, oldest first."""
+        return self._traces.latest()
+
+    def health(self) -> Mapping[str, Any]:
+        """What is worth knowing about the engines."""
+        return {
+            "model": self._engines.mind.name,
+            "engines": {name: "busy" if busy else "idle" for name, busy in self._engines.busy().items()},
+            "loop_lag_ms": self._lag.summary(),
+        }
+
+    async def run(self) -> None:
+        """Work that goes on as long as the room is there: nobody waits for it."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._lag.run)
+            lines = [(line, character) for character in self._library.characters() for line in all_lines(character)]
+            await self._mouth.prepare(lines)
+
+    def _note(self, session: str, on: Performance, reason: str) -> None:
+        own = {} if on.own_ms is None else {"own": on.own_ms}
+        self._traces.add(
+            TurnRecord(
+                session=session,
+                character=on.character.id,
+                turn=on.number,
+                spoken=on.spoken is not None,
+                reason=reason,
+                ended_ms=round(on.trace.elapsed_ms, 1),
+                marks={name: round(value, 1) for name, value in (on.trace.marks | own).items()},
+                audio_ms=round(on.playout.total_ms, 1),
+                usage=on.turn.usage if on.turn is not None else None,
+            )
+        )
+
+
+@asynccontextmanager
+async def open_room(library: Library, settings: Settings, *, seed: int | None = None) -> AsyncIterator[Room]:
+    """A room whose engines are started, and ended with the context.
+
+    Args:
+        library: The characters.
+        settings: What the person configured.
+        seed: Makes replies repeatable; None for new ones each time.
+
+    Raises:
+        NpcError: There is nobody to talk to, or an engine cannot be started.
+    """
+    characters = list(library.characters())
+    if not characters:
+        raise InputError("There are no characters.", hint="put one into characters/, or give --content")
+    export = otel.exporter()
+    with Traces(settings.state_dir, exporters=[export] if export is not None else []) as traces:
+        async with running(settings, characters) as engines, anyio.create_task_group() as tasks:
+            room = Room(library, engines, settings, traces, seed=seed)
+            tasks.start_soon(room.run)
+            try:
+                yield room
+            finally:
+                tasks.cancel_scope.cancel()
