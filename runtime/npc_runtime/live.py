@@ -3,6 +3,7 @@
 What the game says comes in through `handle` and `audio`; everything for the game leaves through `events`.
 """
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -15,7 +16,7 @@ import numpy as np
 from npc_runtime import events
 from npc_runtime.character.barks import greetings
 from npc_runtime.content.character import CharacterFile
-from npc_runtime.errors import EngineError, InputError
+from npc_runtime.errors import InputError
 from npc_runtime.events import Stage as Attitude
 from npc_runtime.house import House
 from npc_runtime.outgoing import Outgoing
@@ -39,6 +40,8 @@ from npc_runtime.stt.listener import (
     VoiceStart,
 )
 from npc_runtime.trace import Trace
+
+_log = logging.getLogger(__name__)
 
 _PARTIAL = 5
 """Rank of a partial transcript: behind everything that somebody waits for."""
@@ -296,7 +299,7 @@ class Live:
             if character is None:
                 return
             heard = await self._session.transcribe(character, samples, rank=_PARTIAL)
-        except EngineError:
+        except Exception:  # the final transcript will say what is wrong
             return
         finally:
             if listener is not None:
@@ -321,7 +324,10 @@ class Live:
 
     async def _approach(self, character: str, scope: anyio.CancelScope) -> None:
         with scope:
-            await self._session.approach(character)
+            try:
+                await self._session.approach(character)
+            except Exception:  # nobody waits for it; the turn itself will say what is wrong
+                _log.exception("the prompt of %s could not be read ahead", character)
 
     def _think(self) -> None:
         self._paused_ms = None

@@ -1,6 +1,5 @@
 """Performance: one turn on the stage, from the first guess at the player's words until its last sound is heard."""
 
-import time
 from dataclasses import dataclass, field
 
 import anyio
@@ -30,18 +29,11 @@ class Performance:
     committed: anyio.Event = field(default_factory=anyio.Event)
     turn: Turn | None = None
     """None while the words are still being recognised."""
-    own_ms: float | None = None
-    """Processor time of the event loop's thread from the beginning until the first audio left: our own code's."""
-    _cpu: float = field(default_factory=time.thread_time)
 
     @property
     def number(self) -> int:
         """Of the turn; 0 as long as there is none."""
         return self.turn.number if self.turn is not None else 0
-
-    def sounds(self) -> None:
-        """The first audio leaves."""
-        self.own_ms = (time.thread_time() - self._cpu) * 1000
 
     def commit(self) -> None:
         """The player has finished: let what is ready out, and the rest as it is made."""

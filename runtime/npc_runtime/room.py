@@ -105,7 +105,7 @@ class Room:
             await self._mouth.prepare(lines)
 
     def _note(self, session: str, on: Performance, reason: str) -> None:
-        own = {} if on.own_ms is None else {"own": on.own_ms}
+        own = {} if on.trace.own_ms is None else {"own": on.trace.own_ms}
         self._traces.add(
             TurnRecord(
                 session=session,

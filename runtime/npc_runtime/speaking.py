@@ -103,7 +103,7 @@ class Speaking:
             announced = False
             try:
                 async with self._mouth.stream(text, self._character) as parts:
-                    async for part in parts:
+                    async for part in self._trace.engine_items(parts):
                         if isinstance(part, ClipPiece):
                             self._sound(part, number, filler=filler)
                         elif part.samples:
@@ -150,6 +150,7 @@ class Speaking:
         start = self.audio_ms
         self.audio_ms += len(piece.audio) * 1000 / piece.rate
         if not filler:
+            self._trace.sound_ready()
             self._outbox.then(lambda: self._trace.mark("first_audio"))
         self._outbox.put(
             events.SpeechAudio(

@@ -166,7 +166,7 @@ class Stage:
 
     async def _hear(self, on: Performance, samples: Samples) -> None:
         try:
-            heard = await self._recognised(on.character, samples)
+            heard = await self._recognised(on, samples)
         except EngineError as error:
             await self._think(on, "", failure=error)
             return
@@ -176,9 +176,10 @@ class Stage:
         if heard.text:
             await self._think(on, heard.text)
 
-    async def _recognised(self, character: CharacterFile, samples: Samples) -> Transcript:
+    async def _recognised(self, on: Performance, samples: Samples) -> Transcript:
         with anyio.move_on_after(_HEARING_SECONDS):
-            return await self._session.transcribe(character, samples)
+            with on.trace.engine():
+                return await self._session.transcribe(on.character, samples)
         raise EngineError(f"Speech was not recognised within {_HEARING_SECONDS:g} s.", hint="use a smaller model")
 
     async def _think(self, on: Performance, text: str, *, failure: NpcError | None = None) -> None:
@@ -221,8 +222,6 @@ class Stage:
         """An event is on its way to the game."""
         on = self.current
         if isinstance(event, events.SpeechAudio) and on is not None and event.turn == on.number:
-            if not on.playout.sounding:
-                on.sounds()
             on.playout.sent(event)
 
 

@@ -11,6 +11,7 @@ from npc_runtime.actions.plausible import plausible
 from npc_runtime.actions.situation import Situation
 from npc_runtime.cast import Cast
 from npc_runtime.clock import Clock
+from npc_runtime.content.action import ActionOption
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
 from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, reply_grammar, speech_grammar
@@ -20,6 +21,8 @@ from npc_runtime.trace import Trace
 
 _REPLY_TOKENS = 45
 """Tokens a sentence may take, its tags included."""
+_SILENT = frozenset({"no_speech", "empty_reply"})
+"""Notices of a reply that has nothing to say."""
 
 
 class Thinking:
@@ -53,6 +56,7 @@ class Thinking:
         self._context_tokens = context_tokens
         self._temperature = temperature
         self._seed = seed
+        self._acted = False
         self.usage: events.Usage | None = None
         """What it has cost so far."""
         self.settled: Mapping[str, Mapping[str, str]] = {}
@@ -60,6 +64,8 @@ class Thinking:
 
     async def run(self, player_line: str, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
         """Let the model write, and pass on what it means as it comes.
+
+        A model that gives nothing to say or do is asked once more: falling out of the role is mostly bad luck.
 
         Raises:
             EngineError: The model failed; what was passed on before stays valid.
@@ -96,22 +102,39 @@ class Thinking:
             seed=self._seed,
             conversation=cast.id,
         )
+        ending = await self._write(request, options, send)
+        if not self._acted and any(map(_silent, ending)):
+            await self._pass_on([event for event in ending if not _silent(event)], send)
+            seed = None if self._seed is None else self._seed + 1
+            ending = await self._write(replace(request, seed=seed), options, send)
+        await self._pass_on(ending, send)
+
+    async def _write(
+        self, request: Completion, options: Sequence[ActionOption], send: MemoryObjectSendStream[reply.ParserEvent]
+    ) -> list[reply.ParserEvent]:
+        """Let the model write one reply, in one part or two, and pass on what it means.
+
+        Returns:
+            What its end means, which is not passed on yet.
+        """
+        cast = self._cast
         reader = ReplyParser(
             speaker=cast.character.name,
             aliases=cast.character.aliases,
             others=cast.roster,
             player=cast.player.name,
-            max_sentences=sentences,
+            max_sentences=cast.character.style.max_sentences,
             language=cast.character.language,
         )
         text, complete = await self._read(request, reader, send)
-        if small and options and text.endswith(ACTION_MARK):
+        # Nobody acts on words that may not be said.
+        if self._mind.small and options and reader.spoken and text.endswith(ACTION_MARK):
             certain, grammar = action_grammar(options)
             if grammar:
                 await self._read(replace(request, written=text, opening=certain, grammar=grammar), reader, send)
             else:
-                await _pass_on(reader.feed(certain), send)
-        await _pass_on(reader.close(complete=complete), send)
+                await self._pass_on(reader.feed(certain), send)
+        return reader.close(complete=complete)
 
     async def _read(
         self, request: Completion, reader: ReplyParser, send: MemoryObjectSendStream[reply.ParserEvent]
@@ -123,24 +146,35 @@ class Thinking:
         """
         text, tokens, complete = "", 0, True
         async with self._mind.stream(request) as items:
-            async for item in items:
+            async for item in self._trace.engine_items(items, until="first_clause"):
                 if isinstance(item, Finish):
                     complete = item.complete
-                    self._count(item.prompt_tokens, item.completion_tokens)
+                    self._count(request, item.prompt_tokens, item.completion_tokens)
                     continue
                 self._trace.mark("first_token")
                 text += item.text
                 tokens += 1
-                await _pass_on(reader.feed(item.text), send)
+                await self._pass_on(reader.feed(item.text), send)
                 if reader.finished:  # the engine is stopped before it could count
-                    self._count(sum(estimated_tokens(message.text) for message in request.messages), tokens)
+                    prompt_tokens = sum(estimated_tokens(message.text) for message in request.messages)
+                    self._count(request, prompt_tokens, tokens)
                     break
         return text, complete
 
-    def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
-        before = self.usage.completion_tokens if self.usage else 0
+    async def _pass_on(
+        self, found: Sequence[reply.ParserEvent], send: MemoryObjectSendStream[reply.ParserEvent]
+    ) -> None:
+        for event in found:
+            self._acted = self._acted or isinstance(event, reply.ActionTag)
+            await send.send(event)
+
+    def _count(self, request: Completion, prompt_tokens: int, completion_tokens: int) -> None:
+        if self.usage is not None:
+            completion_tokens += self.usage.completion_tokens
+            if not request.written:  # otherwise it is the same prompt once more, and the engine has kept it
+                prompt_tokens += self.usage.prompt_tokens
         self.usage = events.Usage(
-            model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=before + completion_tokens
+            model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
         )
 
 
@@ -149,6 +183,5 @@ def situation_of(cast: Cast, clock: Clock) -> Situation:
     return Situation(scene=cast.scene, player=cast.player, character=cast.id, relation=cast.relation, now=clock.now())
 
 
-async def _pass_on(found: Sequence[reply.ParserEvent], send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
-    for event in found:
-        await send.send(event)
+def _silent(event: reply.ParserEvent) -> bool:
+    return isinstance(event, reply.ParserNotice) and event.code in _SILENT

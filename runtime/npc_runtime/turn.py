@@ -1,5 +1,6 @@
 """One exchange: the player's words go in, and everything the character does about them comes out, in order."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import anyio
@@ -19,7 +20,7 @@ from npc_runtime.outbox import Outbox
 from npc_runtime.speaking import Pace, Speaking
 from npc_runtime.thinking import Thinking, situation_of
 from npc_runtime.trace import Trace
-from npc_runtime.tts.clauses import ClauseCutter
+from npc_runtime.tts.clauses import FIRST_MS, ClauseCutter
 
 _EVENTS_AHEAD = 128
 """Words and tags that the mind may be ahead of the mouth: about eight clauses."""
@@ -185,10 +186,22 @@ class Turn:
     async def _act(self, receive: MemoryObjectReceiveStream[reply.ParserEvent]) -> None:
         """Say and do what the model meant, in the order it was written."""
         cutter = ClauseCutter(language=self._cast.character.language)
+        begun, late = 0.0, math.inf
         async with receive:
-            async for event in receive:
+            while True:
+                with anyio.move_on_at(late) as patience:
+                    event = await anext(receive, None)
+                if patience.cancelled_caught:
+                    late = math.inf
+                    await self._say_all(cutter.tick((anyio.current_time() - begun) * 1000))
+                    continue
                 match event:
+                    case None:
+                        break
                     case reply.Words(text=text):
+                        if not begun:
+                            begun = anyio.current_time()
+                            late = begun + FIRST_MS / 1000
                         await self._say_all(cutter.add(text))
                     case reply.SentenceEnd():
                         await self._say_all(cutter.sentence_end())

@@ -14,6 +14,7 @@ from npc_runtime.scene import Scene
 
 _ENDED = re.compile(r"[.!?…][.!?\"'”’]*\Z")
 _SENTENCE = re.compile(r"[.!?]+[\"'”’]*(?:\s+|\Z)")
+_WORD = re.compile(r"[\w'-]*[^\W_][\w'-]*")
 _MARKS = {
     "brackets": re.compile(r"[\[\]{}<>]"),
     "asterisks": re.compile(r"[*_`#~|]"),
@@ -29,17 +30,25 @@ _MOST_WORD = 26
 def repeats(text: str) -> bool:
     """Whether a reply goes round in circles.
 
-    That is: a word six times in a row, two to eight words four times in a row,
-    or a sentence three times.
+    That is: a word five times in a row within a sentence (people do say `No, no, no. No, no, no.`), two to eight words
+    four times in a row, a sentence three times, or one of up to two words (`Help!`) five times.
     """
-    words = re.findall(r"[\w'-]+", text.casefold())
-    for size in range(1, 9):
-        copies = 6 if size == 1 else 4
-        for start in range(len(words) - copies * size + 1):
-            if len(set(zip(*[iter(words[start : start + copies * size])] * size, strict=True))) == 1:
-                return True
-    sentences = [part.strip().casefold() for part in _SENTENCE.split(text) if part.strip()]
-    return any(sentences.count(one) >= 3 for one in sentences)
+    sentences = [_WORD.findall(part) for part in _SENTENCE.split(text.casefold())]
+    if any(_in_a_row(words, 1, 5) for words in sentences):
+        return True
+    words = [word for sentence in sentences for word in sentence]
+    if any(_in_a_row(words, size, 4) for size in range(2, 9)):
+        return True
+    return any(sentences.count(one) >= (3 if len(one) > 2 else 5) for one in sentences if one)
+
+
+def _in_a_row(words: list[str], size: int, copies: int) -> bool:
+    """Whether so many words, not all the same unless it is one, come so many times in a row."""
+    for start in range(len(words) - copies * size + 1):
+        unit = words[start : start + size]
+        if len(set(unit)) > (size > 1) and words[start : start + copies * size] == unit * copies:
+            return True
+    return False
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from _gbnf import Grammar
@@ -98,6 +99,7 @@ def faults_of_writing(asked: Sequence[Asked], text: str, notices: Collection[str
 
 
 def faults_of_reading(
+    asked: Sequence[Asked],
     text: str,
     said: Sequence[str],
     felt: Sequence[tuple[str, str]],
@@ -107,21 +109,27 @@ def faults_of_reading(
     """What the runtime left out of a text, added to it or changed.
 
     Args:
-        text: What was written.
+        asked: The requests, in order; what is felt in a draft may be shown, and nothing else of it.
+        text: What they make together.
         said: The texts of the `say` messages.
         felt: Label and strength of the `emotion` messages.
         acted: Names of the actions that were done.
         notices: Codes of what the runtime reported: they may say why speech was left out.
     """
     words, heard = speech_of(text).split(), " ".join(said).split()
-    tags = [(label, strength or "normal") for label, strength in _FEELS.findall(text)]
+    drafts = "".join(one.text for one, following in pairwise(asked) if not following.written)
+    drafted, tags = _feelings(drafts), _feelings(text)
     faults = [] if _within(heard, words) else ["words changed"]
-    faults += [] if _within(felt, tags) else ["feelings changed"]
+    faults += [] if _within(felt, drafted + tags) else ["feelings changed"]
     faults += [] if list(acted) == list(values_of(text)) else ["actions changed"]
     if not _WITHHELD.intersection(notices):
         faults += ["words lost"] if len(heard) < len(words) else []
         faults += ["feelings lost"] if len(felt) < len(tags) else []
     return faults
+
+
+def _feelings(text: str) -> list[tuple[str, str]]:
+    return [(label, strength or "normal") for label, strength in _FEELS.findall(text)]
 
 
 def _within(few: Sequence[object], many: Iterable[object]) -> bool:

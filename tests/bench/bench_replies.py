@@ -180,7 +180,7 @@ class Examiner:
         miswritten = faults_of_writing(asked, text, notices)
         tally.writing.update(miswritten)
         tally.parsed += not miswritten
-        misread = [] if failed else faults_of_reading(text, pieces, felt, acted, notices)
+        misread = [] if failed else faults_of_reading(asked, text, pieces, felt, acted, notices)
         tally.reading.update(misread)
         tally.whole += " ".join(pieces).split() == speech_of(text).split()
         faults = self._judge.faults_of_speech(character, pieces)

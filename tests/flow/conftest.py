@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +230,7 @@ class Game:
 
     async def _capture(self, scope: anyio.CancelScope) -> None:
         with scope:
-            while True:
+            while not scope.cancel_called:
                 playing = self.speakers.heard_ms < self.speakers.received_ms
                 level = max(self.level, LOUD * self.echo if playing else 0.0)
                 await self.live.audio(pcm(level, CHUNK))
@@ -258,8 +258,9 @@ def play(library: Library) -> Play:
         character: str = "brynja",
     ) -> AsyncIterator[Game]:
         failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as tasks, AsyncExitStack() as stack:
             game = Game(library, tasks, ears or Ears(), mind or Mind(), mouth or Mouth(), house or new_house())
+            stack.callback(game.outgoing._receive.close)
             async with game.live:
                 tasks.start_soon(game.read)
                 if reports:
@@ -275,7 +276,6 @@ def play(library: Library) -> Play:
             game.left = anyio.current_time()
             await anyio.sleep(0.001)
             tasks.cancel_scope.cancel()
-            game.outgoing._receive.close()
         if failure is not None:
             raise failure
         assert game.ended

@@ -134,11 +134,10 @@ async def test_partial_transcripts_are_shown_while_the_player_speaks(play: "Play
     async with play(ears=Ears(partial=(0.1, "Mend"))) as game:
         await game.listen()
         await game.talk(1500)
-        silent = await game.settle()
+        before = await game.settle()
         await game.until("end done")
-        await game.settle()
-    assert 1 <= game.lines()[:silent].count("hearing Mend") <= 3
-    assert not any(text.startswith("hearing") for text in game.lines()[silent:])
+    assert 1 <= game.lines()[:before].count("hearing Mend") <= 3
+    assert "hearing Mend" not in game.lines()[game.lines().index("heard Mend my sword.") :]
 
 
 async def test_a_partial_that_comes_late_is_not_shown(play: "Play") -> None:
@@ -150,6 +149,7 @@ async def test_a_partial_that_comes_late_is_not_shown(play: "Play") -> None:
     assert "hearing Mend" not in game.lines()
 
 
+# Fails: a partial that comes while nobody is talked to is never given back to the listener.
 async def test_partials_go_on_after_the_player_turned_away_and_back(play: "Play") -> None:
     async with play(ears=Ears(partial=(0.05, "Mend"))) as game:
         await game.listen()
@@ -164,7 +164,7 @@ async def test_partials_go_on_after_the_player_turned_away_and_back(play: "Play"
 async def test_a_noise_is_no_turn(play: "Play") -> None:
     async with play() as game:
         await game.listen()
-        await game.talk(90, 2000)
+        await game.talk(50, 2000)
         await game.settle()
     assert game.lines() == ["attending", "listening", "attending", "idle"]
     assert game.ears.jobs == []
@@ -183,9 +183,9 @@ async def test_a_voice_without_words_is_no_turn(play: "Play") -> None:
 
 async def test_silence_for_an_hour(play: "Play") -> None:
     async with play() as game:
-        await game.send("listen.start", mode="open_mic", rate=8000)
+        await game.send("listen.start", mode="open_mic", rate=16_000)
         for _ in range(3600):
-            await game.live.audio(pcm(QUIET, 0.5))
+            await game.live.audio(pcm(QUIET, 1))
             await anyio.sleep(1)
         assert await game.settle() == 2
         assert len(game.mind.jobs) == 1  # the prompt was read once
@@ -213,7 +213,7 @@ async def test_a_short_word_with_a_key_is_a_turn(play: "Play") -> None:
     async with play(ears=Ears((0.05, "No."))) as game:
         await game.listen("push_to_talk")
         await anyio.sleep(0.2)
-        await game.talk(90)
+        await game.talk(50)
         await game.hush()
         await game.until("end done")
         await game.settle()
@@ -241,10 +241,10 @@ async def test_a_microphone_that_is_switched_off_ends_the_turn(play: "Play") -> 
 
 
 async def test_a_microphone_that_starts_anew_forgets_what_was_said(play: "Play") -> None:
-    async with play() as game:
+    async with play(mind=Mind((HANG,))) as game:
         await game.listen()
         await game.talk(800, 250)
-        assert game.ears.busy or game.mind.busy
+        assert game.mind.busy
         await game.listen()
         await anyio.sleep(3)
         assert not any(engine.busy for engine in game.engines)
@@ -277,7 +277,7 @@ async def test_nobody_hears_who_talks_to_nobody(play: "Play") -> None:
 
 
 async def test_who_turns_away_in_a_pause_is_not_answered(play: "Play") -> None:
-    async with play() as game:
+    async with play(mind=Mind((HANG,))) as game:
         await game.listen()
         await game.talk(800, 250)
         before = await game.settle()
@@ -288,11 +288,15 @@ async def test_who_turns_away_in_a_pause_is_not_answered(play: "Play") -> None:
     assert game.session.turns == 0
 
 
-async def test_a_noise_while_the_character_answers_does_not_make_it_idle(play: "Play") -> None:
+# Fails: `Nothing` is told as `idle` whatever the character does by then.
+async def test_a_noise_that_ends_while_the_character_answers_does_not_make_it_idle(play: "Play") -> None:
     async with play(mind=Mind((1.0, REPLY))) as game:
         await game.listen()
-        await game.talk(80)
+        game.level = VOICE
+        await game.until("attending")
+        game.level = QUIET
+        before = await game.settle()
         await game.type()
         await game.until("end done")
         await game.settle()
-    assert game.lines()[2:] == ["attending", "heard Hello.", "thinking", *SAID]
+    assert game.lines(before) == ["heard Hello.", "thinking", *SAID]

@@ -300,7 +300,7 @@ async def test_words_without_sound_are_shown(library: Library) -> None:
 
 @pytest.mark.parametrize("reply", [[], ["   "], ["[emotion joy weak]"], ["<think>Should I answer?"]])
 async def test_an_empty_reply_is_answered_with_a_bark(library: Library, reply: list[str]) -> None:
-    told = await Stage(library, Mind(reply)).say()
+    told = await Stage(library, Mind(reply, reply)).say()
     assert "say Lost my thread." in told
     assert told[-3:] == ["error empty_reply", "end failed", "idle"]
 
@@ -359,7 +359,8 @@ async def test_no_words_are_put_into_the_mouth_of_others(library: Library) -> No
 
 
 async def test_a_role_break_is_not_spoken(library: Library) -> None:
-    told = await Stage(library, Mind(["As an AI language model, I cannot do that."])).say()
+    reply = ["As an AI language model, I cannot do that."]
+    told = await Stage(library, Mind(reply, reply)).say()
     assert "notice role_break" in told
     assert "say Lost my thread." in told
     assert not any("AI" in line for line in told if line.startswith("say"))

@@ -1,6 +1,7 @@
 """The benchmark against a scripted server, which knows when it really answered."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -202,8 +203,9 @@ class Room:
 
     def traces(self) -> Sequence[Mapping[str, Any]]:
         return [
-            {"turn": number, "session": "1", "marks": {"own": float(number)}}
+            {"turn": number, "reason": reason, "timings": {"own_ms": own}}
             for number in range(1, self.sessions[0].turns + 1)
+            for reason, own in (("done", float(number)), ("withdrawn", 99.0))
         ]
 
     def health(self) -> Mapping[str, Any]:
@@ -214,19 +216,18 @@ class Room:
 PAUSES = Pauses(greeting=0.4, settle=0.1, between=(0.1, 0.2))
 
 
-async def run(serve: "Serve", room: Room, **options: Any) -> Measured:
-    """A short run against a scripted room."""
-    given = {
-        "clips": [clip()],
-        "spoken": 0,
-        "typed": 0,
-        "patience": 1.0,
-        "idle_seconds": 0.2,
-        "pauses": PAUSES,
-        **options,
-    }
-    async with serve(room=room) as server:
-        return await measure(Options(**given), server.service.url, os.getpid())
+async def run(serve: "Serve", acts: Sequence[str] = (), **options: Any) -> tuple[Room, Measured]:
+    """A short run against a scripted room; once more if this machine stopped for a moment meanwhile."""
+    given: dict[str, Any] = {"clips": [clip()], "spoken": 0, "typed": 0, "patience": 1.0, "idle_seconds": 0.2}
+    given |= {"pauses": PAUSES, **options}
+    for _ in range(3):
+        room = Room(acts)
+        async with serve(room=room) as server:
+            url = server.service.url
+            measured = await measure(Options(**given), url, os.getpid())
+        if all(line.outcome != "disturbed" for line in (*measured.spoken, *measured.typed)):
+            break
+    return room, measured
 
 
 def latencies(lines: Sequence[Line]) -> list[float]:
@@ -234,8 +235,8 @@ def latencies(lines: Sequence[Line]) -> list[float]:
 
 
 async def test_it_measures_what_the_server_really_took(serve: "Serve") -> None:
-    room = Room(["answer", "answer", "long", "answer", "long", "answer"])
-    measured = await run(serve, room, spoken=6, typed=2)
+    acts = ["answer", "answer", "long", "answer", "long", "answer"]
+    room, measured = await run(serve, acts, spoken=6, typed=2)
     lines = [*measured.spoken, *measured.typed]
     assert [line.outcome for line in lines] == ["answered"] * 8
     assert "".join(line.character[0] for line in lines) == "ababaaab"
@@ -258,15 +259,14 @@ async def test_it_measures_what_the_server_really_took(serve: "Serve") -> None:
     assert [line.interruption for line in lines].count(None) == 6
 
     assert room.met == ["ansel", "brynja"]
-    assert set(measured.own_ms) == set(range(1, 11))
+    assert measured.own_ms == {number: float(number) for number in range(1, 11)}
     assert measured.lag == {"p50": 1.0, "p99": 2.0}
     assert measured.talking.wall > 6 > measured.idle.wall >= 0.2
     assert measured.memory.peak > 20
 
 
 async def test_the_microphone_is_open_all_the_time(serve: "Serve") -> None:
-    room = Room()
-    measured = await run(serve, room, spoken=2)
+    room, measured = await run(serve, spoken=2)
     heard = np.frombuffer(room.sessions[0].heard, "<i2") / 32768
     assert len(heard) == 320 * len(measured.late_ms)
     assert len(heard) / 16_000 == pytest.approx(measured.talking.wall + measured.listening.wall + 0.5, abs=0.3)
@@ -280,8 +280,7 @@ async def test_the_microphone_is_open_all_the_time(serve: "Serve") -> None:
 
 
 async def test_playback_is_reported_as_it_is_played(serve: "Serve") -> None:
-    room = Room(["long"])
-    await run(serve, room, typed=1)
+    room, _ = await run(serve, ["long"], typed=1)
     reports = [report for report in room.sessions[0].reports if report.turn == 2]
     assert len(reports) == pytest.approx(26, abs=3)
     played = [report.played_ms for report in reports]
@@ -291,8 +290,8 @@ async def test_playback_is_reported_as_it_is_played(serve: "Serve") -> None:
 
 
 async def test_a_filler_does_not_count_as_an_answer(serve: "Serve") -> None:
-    room = Room(["filler"])
-    (line,) = (await run(serve, room, typed=1)).typed
+    _, measured = await run(serve, ["filler"], typed=1)
+    (line,) = measured.typed
     assert line.filler
     assert line.latency_ms is not None
     # It is asked for 100 ms after the filler of 200 ms began, and begins when that has been played.
@@ -309,12 +308,29 @@ async def test_a_filler_does_not_count_as_an_answer(serve: "Serve") -> None:
     ],
 )
 async def test_what_is_no_answer_is_said_to_be_none(serve: "Serve", act: str, outcome: str, why: str) -> None:
-    room = Room([act, "answer"] if act != "early" else ["early", "early", "answer"])
-    measured = await run(serve, room, spoken=2)
+    _, measured = await run(serve, [act, "answer"] if act != "early" else ["early", "early", "answer"], spoken=2)
     assert [line.outcome for line in measured.spoken] == [outcome, "answered"]
     assert measured.spoken[0].why == why
     assert measured.spoken[0].false_ends == (act == "early")
     assert len(measured.errors) == (act == "failed")
+
+
+async def test_a_line_in_which_the_benchmark_stood_still_is_not_counted(serve: "Serve") -> None:
+    async def sleep_through() -> None:
+        await anyio.sleep(1.5)
+        time.sleep(0.8)  # noqa: ASYNC251  # nobody runs meanwhile
+
+    room = Room()
+    options = Options(clips=[clip()], spoken=4, typed=0, pauses=PAUSES, patience=1.0, idle_seconds=0.1)
+    async with serve(room=room) as server, anyio.create_task_group() as tasks:
+        tasks.start_soon(sleep_through)
+        measured = await measure(options, server.service.url, os.getpid())
+    outcomes = [line.outcome for line in measured.spoken]
+    assert outcomes.count("disturbed") >= 1
+    assert all(line.latency_ms is None for line in measured.spoken if line.outcome == "disturbed")
+    assert outcomes.count("answered") >= 1
+    assert max(measured.late_ms) > 500
+    assert np.median(measured.late_ms) < 20  # what was not heard meanwhile is not sent all at once, and late
 
 
 async def test_the_other_pipeline_answers_the_same_lines_while_the_server_rests(serve: "Serve") -> None:

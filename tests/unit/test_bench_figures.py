@@ -140,7 +140,7 @@ def line(latency: float | None, turn: int, **fields: object) -> Line:
 
 
 def run() -> Measured:
-    """A run of four lines, one of them lost, one answered too early and one typed."""
+    """A run with lines of every kind."""
     return Measured(
         characters=("x", "y"),
         spoken=[
@@ -149,7 +149,7 @@ def run() -> Measured:
             line(None, 4, why="no answer within 15 s", interruption=Interruption("voice")),
             line(None, 5, outcome="early"),
         ],
-        typed=[line(200.0, 6)],
+        typed=[line(200.0, 6), line(None, 7, outcome="disturbed")],
         others=[Whole("a", "x", 600.0, 500.0, 300.0, 100.0), Whole("a", "y", 600.0, 500.0, 300.0, 200.0)],
         late_ms=[0.5, 1.5],
         lag={"p50": 0.4, "p99": 6.0, "max": 9.0},
@@ -171,6 +171,7 @@ def test_what_a_run_amounts_to() -> None:
     assert spoken["stages_ms"]["endpoint"]["p50"] == 300
     assert spoken["stages_ms"]["stt"] is None
     assert figures["typed"]["latency_ms"]["p50"] == 200
+    assert (figures["typed"]["lost"], figures["typed"]["disturbed"]) == (0, 1)
     cut = figures["interruptions"]
     assert (cut["message_to_stop_ms"]["p50"], cut["message_to_idle_ms"]["p50"], cut["engines_busy"]) == (8, 90, 1)
     assert (cut["voice_to_stop_ms"]["p50"], cut["voice_to_stop_beyond_ms"]["p50"], cut["ignored"]) == (290, 40, 1)
@@ -195,6 +196,8 @@ def test_the_table_says_it_all() -> None:
         "1 answered before the player had finished, and not again",
         "1 × a pause was taken for the end",
         "1 with a filler",
+        "1 of 2 turns answered, 0 lost",
+        "1 not counted: the benchmark itself was not let run meanwhile",
         "1 ran out of sound in the middle of the answer",
         "`interrupt` to speech.stop 8.0 8.0 8.0 1",
         "1 ignored",

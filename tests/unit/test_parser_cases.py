@@ -278,6 +278,15 @@ CASES = [
     ),
     Case("loop-sentence", "It is a fine day. " * 5, ["It is a fine day."] * 2, ["repetition"]),
     Case("loop-short", "Help! Help! Help! Run!", ["Help!", "Help!", "Help!", "Run!"]),
+    Case("loop-word", "Aye, aye, aye, aye, aye, “aye!” So.", ["Aye, aye, aye, “aye!”", "So."], ["repetition"]),
+    Case("loop-word-middle", "No - no - no - no - no, no, I say.", ["No - no - no - no, I say."], ["repetition"]),
+    Case(
+        "loop-word-later", "One. Aye, aye, aye, aye, aye! Two.", ["One.", "Aye, aye, aye, aye!", "Two."], ["repetition"]
+    ),
+    Case("loop-word-tag", "No no no no [sadness weak] no! So.", [SAD, "No no no no!", "So."], ["repetition"]),
+    Case("loop-word-endless", "no " * 30, ["no no no"], ["repetition", "repetition"]),
+    Case("four-words", "No, no, no, no! Aye, aye, aye, aye.", ["No, no, no, no!", "Aye, aye, aye, aye."]),
+    Case("figures", "It is 5 5 5 5 5 5.", ["It is 5 5 5 5 5 5."]),
     Case("loop-later", "Aye. " + "and then we go " * 9, ["Aye."], ["repetition"]),
     Case("cut", "Aye. I will mend your sw", ["Aye."], ["truncated"], complete=False),
     Case("cut-first", "I will mend your sw", ["I will mend your"], complete=False),

@@ -50,6 +50,7 @@ def summary(measured: Measured, *, busy: int, cores: int | None = None) -> dict[
     """
     lines = [*measured.spoken, *measured.typed]
     turns = {line.turn for line in lines}
+    counted = sum(line.outcome != "disturbed" for line in lines)
     return {
         "runtime": __version__,
         "machine": {
@@ -66,7 +67,7 @@ def summary(measured: Measured, *, busy: int, cores: int | None = None) -> dict[
         "server": {
             "own_ms": spread(own for turn, own in measured.own_ms.items() if turn in turns),
             "loop_lag_ms": dict(measured.lag) or None,
-            "cpu_seconds_per_turn": round(measured.talking.cpu / len(lines), 2) if lines else None,
+            "cpu_seconds_per_turn": round(measured.talking.cpu / counted, 2) if counted else None,
             "cpu_percent": {
                 "talking": _percent(measured.talking),
                 "listening": _percent(measured.listening),
@@ -93,6 +94,7 @@ def _block(lines: Sequence[Line]) -> dict[str, Any] | None:
         "turns": len(lines),
         "answered": len(answered),
         "lost": sum(line.outcome in ("lost", "failed") for line in lines),
+        "disturbed": sum(line.outcome == "disturbed" for line in lines),
         "answered_too_early": sum(line.outcome == "early" for line in lines),
         "false_ends": sum(line.false_ends for line in lines),
         "with_filler": sum(line.filler for line in answered),

@@ -37,6 +37,8 @@ class Game:
         """By turn."""
         self.errors: list[str] = []
         """What the server said went wrong."""
+        self.stalled = 0.0
+        """The longest time, in seconds, that this process stood still; whoever measures sets it to zero before."""
         self._socket = socket
         self._changed = anyio.Event()
         self._done: dict[int, int] = {}
@@ -112,6 +114,10 @@ class Game:
         while True:
             due += _REPORT_SECONDS
             await anyio.sleep(max(0.0, due - self.clock.now()))
+            late = self.clock.now() - due
+            self.stalled = max(self.stalled, late)
+            if late > _REPORT_SECONDS:
+                due += late
             for reply in list(self.replies.values()):
                 if reply.pieces and self._done.get(reply.turn) != len(reply.pieces):
                     await self._tell(reply)

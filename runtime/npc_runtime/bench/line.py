@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Outcome = Literal["answered", "early", "failed", "lost"]
-"""`early`: answered before the player had finished, and not again; `lost`: not answered in time, or without a sound."""
+Outcome = Literal["answered", "early", "failed", "lost", "disturbed"]
+"""`early`: answered before the player had finished, and not again; `lost`: not answered in time, or without a sound;
+`disturbed`: the benchmark itself stood still meanwhile, so that nothing is known."""
 
 
 @dataclass(slots=True)

@@ -15,6 +15,9 @@ from npc_runtime.tts.wav import pcm16
 
 FRAME_SECONDS = 0.02
 
+STALL_SECONDS = 0.5
+"""Lateness that no load explains: the machine slept, or this process was not let run at all."""
+
 _FRAME = int(RATE * FRAME_SECONDS)
 _NOISE = 10 ** (-70 / 20)
 """Root mean square of the room: -70 dBFS."""
@@ -66,7 +69,10 @@ class Microphone:
             await anyio.sleep(max(0.0, due - self._clock.now()))
             frame = self._frame(self._next)
             self._next += 1
-            self.late_ms.append((self._clock.now() - due) * 1000)
+            late = self._clock.now() - due
+            self.late_ms.append(late * 1000)
+            if late > STALL_SECONDS:  # what a real microphone would have heard meanwhile is lost, not sent all at once
+                self._start += late
             await self._send(pcm16(frame))
 
     def say(self, clip: Clip, *, lead_ms: int | None = None) -> Spoken:

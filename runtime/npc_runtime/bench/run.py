@@ -12,13 +12,13 @@ from npc_runtime.bench.conversation import Conversation, Pauses
 from npc_runtime.bench.game import Game, playing
 from npc_runtime.bench.line import Line
 from npc_runtime.bench.lookups import Lookups
-from npc_runtime.bench.microphone import Microphone
+from npc_runtime.bench.microphone import STALL_SECONDS, Microphone
 from npc_runtime.bench.sequential import Whole
 from npc_runtime.bench.watch import Memory, Watch
 from npc_runtime.errors import SetupError
 
-_TRACES_EVERY = 10
-"""Lines after which the server is asked for its traces: it keeps fifty, and a line makes at most a few."""
+_TRACES_EVERY = 5
+"""Lines after which the server is asked for its traces: it keeps fifty, and a line with pauses in it makes several."""
 
 _ROOM_SECONDS = 0.5
 """How long the server hears the room before the first line."""
@@ -166,7 +166,7 @@ class _Run:
             waiting: list[plan.SpokenStep] = []
             for step in plan.spoken(options.spoken, options.clips, characters):
                 async with self.timed(measured.talking):
-                    measured.spoken.append(await self._talk.speak(step))
+                    measured.spoken.append(self._checked(await self._talk.speak(step)))
                 waiting.append(step)
                 if not self._talk.to_interrupt:
                     await self._compare(waiting, other)
@@ -181,16 +181,26 @@ class _Run:
         measured = self._measured
         for step in plan.typed(self._options.typed, characters):
             async with self.timed(measured.talking):
-                measured.typed.append(await self._talk.type(step))
+                measured.typed.append(self._checked(await self._talk.type(step)))
             await self._noted(measured.typed[-1])
 
     @asynccontextmanager
     async def timed(self, work: Work) -> AsyncIterator[None]:
-        """Count the server's processor time."""
-        clock, cpu, wall = self._game.clock, await self._watch.cpu_seconds(), self._game.clock.now()
+        """Count the server's processor time, unless we stand still ourselves meanwhile."""
+        game = self._game
+        game.stalled = 0.0
+        cpu, start = await self._watch.cpu_seconds(), game.clock.now()
         yield
-        work.cpu += await self._watch.cpu_seconds() - cpu
-        work.wall += clock.now() - wall
+        if game.stalled < STALL_SECONDS:
+            work.cpu += await self._watch.cpu_seconds() - cpu
+            work.wall += game.clock.now() - start
+
+    def _checked(self, line: Line) -> Line:
+        """The line; without its result if we stood still meanwhile."""
+        if self._game.stalled >= STALL_SECONDS:
+            line.outcome, line.latency_ms, line.interruption = "disturbed", None, None
+            line.why = f"the benchmark was not let run for {self._game.stalled:.1f} s"
+        return line
 
     async def _compare(self, waiting: list[plan.SpokenStep], other: Other | None) -> None:
         """Let the other pipeline answer what was said since it was last asked."""
@@ -209,5 +219,5 @@ class _Run:
             return
         self._fetched = done
         for trace in await self._lookups.traces():
-            if "own" in trace["marks"]:
-                measured.own_ms[trace["turn"]] = trace["marks"]["own"]
+            if trace["reason"] != "withdrawn" and "own_ms" in trace["timings"]:
+                measured.own_ms[trace["turn"]] = trace["timings"]["own_ms"]

@@ -48,6 +48,7 @@ def _block(title: str, block: Mapping[str, Any] | None) -> Iterator[str]:
         yield _row("FIRST AUDIBLE SAMPLE at the game", block["latency_ms"])
     yield f"  {block['answered']} of {block['turns']} turns answered, {block['lost']} lost"
     for key, what in (
+        ("disturbed", "not counted: the benchmark itself was not let run meanwhile"),
         ("answered_too_early", "answered before the player had finished, and not again"),
         ("false_ends", "× a pause was taken for the end"),
         ("with_filler", "with a filler"),

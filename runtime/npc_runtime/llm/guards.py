@@ -44,8 +44,10 @@ _LEAD_IN = frozenset(_LEAD_INS.split())
 _LEAD_IN_LIMIT = 6
 """Words that open a refusal are held this long, so that `I'm sorry, but` is not left standing alone."""
 
-_LOOPS = {1: 8, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 4, 8: 4}
-"""Copies in a row of so many words that make a loop; people do say `no, no, no`."""
+_LOOPS = {1: 12, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 4, 8: 4}
+"""Copies in a row of so many words that make a loop, which ends the reply."""
+_IN_A_ROW = 4
+"""Times that a word may be said in a row: people do say `no, no, no`. Of further ones only the last is left."""
 _COPIES, _SHORT_COPIES, _SHORT = 3, 5, 2
 """The same sentence ends the reply when it comes this often; one of up to two words (`Help!`) may come more often."""
 _QUEUE_CAP = 400
@@ -56,6 +58,10 @@ def normal_word(text: str) -> str:
     """A word as it is compared: small letters and digits, with the apostrophes and hyphens inside it."""
     word = text.replace("İ", "i").replace("’", "'").casefold().replace("â", "a")
     return "".join(character for character in word if character.isalnum() or character in "'-").strip("'-")
+
+
+def _is_word(event: ParserEvent) -> bool:
+    return isinstance(event, Words) and bool(normal_word(event.text))
 
 
 class SpeechGuard:
@@ -121,12 +127,14 @@ class SpeechGuard:
         if self._chars > self._max_chars:
             self._stop("truncated", f"the reply is longer than {self._max_chars} characters")
             return
-        self._queue.append(Words(text))
         if word:
             self._sayable = True
             self._words.append(word)
             if self._breaks_role() or self._loops():
                 return
+            if self._runs[1] >= _IN_A_ROW and not word.isdigit():  # the figures of a number are no repetition
+                self._take_last_back()
+        self._queue.append(Words(text))
         self._release()
 
     def end(self) -> None:
@@ -177,10 +185,10 @@ class SpeechGuard:
     def _release(self) -> None:
         if self.sentences or not self._sayable:
             return
-        keep = 0
+        keep = int(self._runs[1] >= _IN_A_ROW - 1)  # the last copy that may be said: one more may replace it
         for length in range(min(_LONGEST - 1, len(self._words)), 0, -1):
             if tuple(self._words[-length:]) in _PREFIXES:
-                keep = length
+                keep = max(keep, length)
                 break
         opening = self._words[: len(self._words) - keep]
         if len(opening) <= _LEAD_IN_LIMIT and _LEAD_IN.issuperset(opening):
@@ -188,8 +196,7 @@ class SpeechGuard:
         index = len(self._queue)
         while keep and index:
             index -= 1
-            event = self._queue[index]
-            keep -= isinstance(event, Words) and bool(normal_word(event.text))
+            keep -= _is_word(self._queue[index])
         self._flush(index)
 
     def _flush(self, count: int) -> None:
@@ -218,6 +225,13 @@ class SpeechGuard:
                 self._stop("repetition", "the same words came again and again")
                 return True
         return False
+
+    def _take_last_back(self) -> None:
+        """Make room for the newest copy of a word: it has the marks that the sentence goes on from."""
+        if self._runs[1] == _IN_A_ROW:
+            self.notice("repetition", f"'{self._words[-1]}' was written more than {_IN_A_ROW} times in a row")
+        place = next((n for n in reversed(range(len(self._queue))) if _is_word(self._queue[n])), 0)
+        self._queue[place:] = [event for event in self._queue[place:] if not isinstance(event, Words)]
 
     def _stop(self, code: NoticeCode, message: str) -> None:
         self._drop_words()

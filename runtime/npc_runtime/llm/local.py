@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from npc_runtime.errors import EngineError
-from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.llm.backend import Completion, Delta, Finish, Role
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.process import ModelProcess
 from npc_runtime.llm.templates import chatml
@@ -90,11 +90,11 @@ class LocalModel:
                 await replies.aclose()
             self._live -= 1
 
-    async def _reply(self, request: Completion) -> AsyncGenerator[Delta | Finish, None]:
+    async def _reply(self, request: Completion, speaker: Role = "assistant") -> AsyncGenerator[Delta | Finish, None]:
         for attempt in itertools.count():
             started = False
             try:
-                async for item in self._attempt(request):
+                async for item in self._attempt(request, speaker):
                     started = True
                     yield item
                 return
@@ -102,7 +102,7 @@ class LocalModel:
                 if started or attempt:
                     raise
 
-    async def _attempt(self, request: Completion) -> AsyncIterator[Delta | Finish]:
+    async def _attempt(self, request: Completion, speaker: Role) -> AsyncIterator[Delta | Finish]:
         import httpx2
         import openai
 
@@ -116,7 +116,7 @@ class LocalModel:
             with anyio.fail_after(self._timeout):
                 response = await self._client.completions.create(
                     model="local",
-                    prompt=chatml(request.messages) + request.written + request.opening,
+                    prompt=chatml(request.messages, speaker) + request.written + request.opening,
                     max_tokens=request.max_tokens,
                     temperature=request.temperature,
                     seed=request.seed,
@@ -166,14 +166,14 @@ class LocalModel:
                 return
 
     async def warm(self, request: Completion) -> None:
-        """Read the request's prompt into its slot; gives way at once to whoever waits for a reply."""
+        """Read the request's prompt into its slot, up to where the player speaks; gives way at once to whoever waits for a reply."""
         if self._live:
             return
         scope = anyio.CancelScope()
         self._warming.add(scope)
         try:
             with scope:
-                async for _ in self._reply(replace(request, max_tokens=1, grammar=None, opening="")):
+                async for _ in self._reply(replace(request, max_tokens=1, grammar=None, opening=""), speaker="user"):
                     pass
         finally:
             self._warming.discard(scope)

@@ -73,6 +73,11 @@ class ReplyParser:
         """Whether nothing that follows in this stream can matter: the caller may cancel the generation."""
         return self._guard.finished
 
+    @property
+    def spoken(self) -> bool:
+        """Whether there has been anything to say so far."""
+        return self._guard.spoken
+
     def feed(self, text: str) -> list[ParserEvent]:
         """Take the next piece of the stream.
 
@@ -111,7 +116,7 @@ class ReplyParser:
                 self._sentences.newline()
             else:
                 self._guard.cut_off()
-        if not self._guard.spoken:
+        if not self.spoken:
             if self._guard.anything_withheld:
                 self._guard.notice("no_speech", "the model wrote nothing that may be spoken")
             else:

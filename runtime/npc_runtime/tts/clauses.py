@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from npc_runtime.tts.language import spoken_language
 
-FIRST_WORDS = 8
+FIRST_WORDS = 5
 """Words after which the first piece is cut wherever it is."""
 FIRST_MS = 350.0
 """Milliseconds after its first word at which the first piece is cut if it has `LATE_WORDS` words."""
@@ -95,7 +95,7 @@ class ClauseCutter:
                 if self._is_clause(before):
                     yield from self._cut(len(before))
                 elif _count(before) >= FIRST_WORDS:
-                    yield from self._cut(self._word_edge(len(before), CLAUSE_WORDS + 2))
+                    yield from self._cut(self._word_edge(len(before), LATE_WORDS))
                 elif self._late:
                     yield from self._cut_late()
             elif char in ",;" and before[-1:].isalpha() and self._is_clause(self._text):
