@@ -4,6 +4,7 @@ What the game says comes in through `handle` and `audio`; everything for the gam
 """
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -53,6 +54,8 @@ _AGAIN_SECONDS = 120.0
 """Who was talked to within this time is not greeted again."""
 _CARRIED = 30 * 16_000
 """Samples of an utterance that went on, after its end had been declared, that are heard again with the rest."""
+_WAVERING = re.compile(r"\W*\s*\S*$")
+"""The end of a partial transcript: more speech may turn the last word into another, and a full stop into none."""
 _NONE = np.zeros(0, np.float32)
 
 
@@ -306,6 +309,7 @@ class Live:
                 listener.partial_done()
         if heard.text and not self._murmur and self._hearing_voice:
             self._outgoing.put(heard_event(heard, character.id, final=False))
+            self._warm(said=_WAVERING.sub("", heard.text))
 
     def _free(self, on: Performance) -> None:
         """A turn has left the stage."""
@@ -315,17 +319,17 @@ class Live:
             self._listener.character_stops()
         self._warm()
 
-    def _warm(self) -> None:
-        """Let the prompt be read before it is needed."""
+    def _warm(self, said: str = "") -> None:
+        """Let the prompt be read before it is needed, with what has been said of it."""
         self._warming.cancel()
         if self._addressed is not None and not self._tasks.cancel_scope.cancel_called:
             self._warming = anyio.CancelScope()
-            self._tasks.start_soon(self._approach, self._addressed.id, self._warming)
+            self._tasks.start_soon(self._approach, self._addressed.id, said, self._warming)
 
-    async def _approach(self, character: str, scope: anyio.CancelScope) -> None:
+    async def _approach(self, character: str, said: str, scope: anyio.CancelScope) -> None:
         with scope:
             try:
-                await self._session.approach(character)
+                await self._session.approach(character, said=said)
             except Exception:  # nobody waits for it; the turn itself will say what is wrong
                 _log.exception("the prompt of %s could not be read ahead", character)
 

@@ -80,11 +80,12 @@ class Session:
         self._history: dict[str, list[Exchange]] = defaultdict(list)
         self._ledgers: dict[str, Ledger] = {}
 
-    async def approach(self, name: str) -> None:
-        """Let a character's prompt be read before the player says anything, so that the answer comes sooner.
+    async def approach(self, name: str, *, said: str = "") -> None:
+        """Let a character's prompt be read before the player has finished, so that the answer comes sooner.
 
         Args:
             name: Id, name or alias of the character.
+            said: What the player has said so far.
 
         Raises:
             InputError: There is no such character.
@@ -99,7 +100,7 @@ class Session:
             context_tokens=self._context_tokens,
         )
         with suppress(EngineError):  # the turn itself will say what is wrong
-            await self._mind.warm(Completion(messages=beginning[:-1], conversation=character.id))
+            await self._mind.warm(Completion(messages=beginning[:-1], conversation=character.id), said=said)
 
     async def hear(self, name: str, samples: Samples) -> None:
         """Take one utterance of the player to a character, and let the character answer if something was said.

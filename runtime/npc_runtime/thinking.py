@@ -10,11 +10,12 @@ from npc_runtime.actions.options import possible
 from npc_runtime.actions.plausible import plausible
 from npc_runtime.actions.situation import Situation
 from npc_runtime.cast import Cast
+from npc_runtime.character.appraisal import appraise
 from npc_runtime.clock import Clock
 from npc_runtime.content.action import ActionOption
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
-from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, reply_grammar, speech_grammar
+from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, feeling_tag, reply_grammar, speech_grammar
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.prompt import estimated_tokens, messages, relevant_facts
 from npc_runtime.trace import Trace
@@ -70,8 +71,8 @@ class Thinking:
         Raises:
             EngineError: The model failed; what was passed on before stays valid.
         """
-        cast = self._cast
-        sentences = cast.character.style.max_sentences
+        cast, character = self._cast, self._cast.character
+        sentences = character.style.max_sentences
         reply_tokens = _REPLY_TOKENS * (sentences + 1)
         options = possible(cast.actions, situation_of(cast, self._clock), cast.ledger)
         small = self._mind.small
@@ -96,7 +97,10 @@ class Thinking:
                 if small
                 else reply_grammar(options, max_sentences=sentences)
             ),
-            opening=OPENING,
+            # Every token that a small model has to choose delays the voice, and its choice of a feeling means little.
+            opening=feeling_tag(*appraise(player_line, character.language, character.persona.traits))
+            if small
+            else OPENING,
             max_tokens=reply_tokens,
             temperature=self._temperature,
             seed=self._seed,

@@ -89,7 +89,7 @@ class Recorder:
                 self.tokens += item.completion_tokens
             yield item
 
-    async def warm(self, request: Completion) -> None:
+    async def warm(self, request: Completion, *, said: str = "") -> None:
         await self._model.warm(request)
 
     async def aclose(self) -> None:

@@ -1,7 +1,7 @@
 """Engines that follow a script, and what is at the other end: a microphone and speakers."""
 
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -130,8 +130,8 @@ class Mind(Engine):
     def __init__(self, *scripts: Script, warm: Script = (0.2,), unwinding: float = 0.03) -> None:
         super().__init__(unwinding)
         self.requests: list[Completion] = []
-        self.warmed: list[str] = []
-        """Whose prompts were read ahead of time."""
+        self.warmed: list[tuple[str, str]] = []
+        """Whose prompts were read ahead of time, and what was known of the player's words."""
         self._scripts = scripts or ((0.1, REPLY),)
         self._warm = warm
 
@@ -141,14 +141,14 @@ class Mind(Engine):
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    async def warm(self, request: Completion) -> None:
-        self.warmed.append(request.conversation)
+    async def warm(self, request: Completion, *, said: str = "") -> None:
+        self.warmed.append((request.conversation, said))
         async with self._working(LIVE + 1):
             [_ async for _ in _follow(self._warm)]
 
     @asynccontextmanager
     async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
-        script = _turn_of(self._scripts, len(self.requests))
+        script = self.script(request)
         self.requests.append(request)
 
         async def items() -> AsyncIterator[Delta | Finish]:
@@ -158,6 +158,10 @@ class Mind(Engine):
 
         async with self._working():
             yield items()
+
+    def script(self, request: Completion) -> Script:
+        """What comes next."""
+        return _turn_of(self._scripts, len(self.requests))
 
     def remembers(self) -> list[str]:
         """What the latest prompt knew of earlier turns."""
@@ -170,14 +174,14 @@ class Mouth(Engine):
     Args:
         first: Seconds until the first piece of a clause.
         each: Seconds for every other one.
-        trouble: What happens before a word is spoken; an empty string: the clause has no sound.
+        trouble: What happens once before a word is spoken; an empty string: the clause has no sound.
     """
 
     def __init__(self, first: float = 0.05, each: float = 0.02, unwinding: float = 0.03, **trouble: Step) -> None:
         super().__init__(unwinding)
         self._first = first
         self._each = each
-        self._trouble: Mapping[str, Step] = trouble
+        self._trouble = trouble
 
     @asynccontextmanager
     async def stream(
@@ -188,7 +192,7 @@ class Mouth(Engine):
 
         async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
             for number, word in enumerate(words):
-                trouble = self._trouble.get(word, 0.0)
+                trouble = self._trouble.pop(word, 0.0)
                 if trouble == "":
                     yield ClipHead((), 0, RATE, "exact", "en")
                     return

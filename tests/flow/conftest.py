@@ -29,6 +29,7 @@ from tests.flow._scripted import (
 
 from npc_runtime import events
 from npc_runtime.content.library import Library
+from npc_runtime.errors import EngineError
 from npc_runtime.house import House
 from npc_runtime.live import Live
 from npc_runtime.outgoing import Outgoing
@@ -127,6 +128,11 @@ class Game:
         """When the session was over."""
         self.ended = False
         """Whether the session has said that nothing more will come."""
+        self.reads = anyio.Event()
+        """Whether it takes what it is sent; set at first."""
+        self.reads.set()
+        self.refused = ""
+        """Why it is told nothing any more, although the session goes on."""
         self.outgoing = Outgoing()
         self.session = Session(
             library,
@@ -148,9 +154,9 @@ class Game:
     def engines(self) -> tuple[Engine, ...]:
         return self.ears, self.mind, self.mouth
 
-    def lines(self, since: int = 0, *, sound: bool = False) -> list[str]:
+    def lines(self, since: int = 0, to: int | None = None, *, sound: bool = False) -> list[str]:
         """What was told, in short, with the sound or without."""
-        found = [line(event) for _, event in self.told[since:]]
+        found = [line(event) for _, event in self.told[since:to]]
         return found if sound else [one for one in found if one not in SOUND]
 
     def of(self, kind: type[Any]) -> list[Any]:
@@ -203,11 +209,15 @@ class Game:
         self.level = QUIET
 
     async def read(self) -> None:
-        async for event in self.live.events:
-            self.told.append((anyio.current_time(), event))
-            self.speakers.take(event)
-            self._more.set()
-            self._more = anyio.Event()
+        try:
+            async for event in self.live.events:
+                self.told.append((anyio.current_time(), event))
+                self.speakers.take(event)
+                self._more.set()
+                self._more = anyio.Event()
+                await self.reads.wait()
+        except EngineError as error:
+            self.refused = error.message
         self.ended = True
 
     async def report(self) -> None:
@@ -219,6 +229,17 @@ class Game:
                     heard = self.speakers.heard_ms
                     done = heard >= self.speakers.received_ms
                     await self.send("playback", turn=self.speakers.turn, played_ms=heard, done=done)
+
+    def forget(self) -> None:
+        """Drop everything that was noted, so that only what the session itself keeps is kept."""
+        self.told.clear()
+        self.finished.clear()
+        self._seen = 0
+        self.ears.heard.clear()
+        self.mind.requests.clear()
+        self.mind.warmed.clear()
+        for engine in self.engines:
+            engine.jobs[:] = [job for job in engine.jobs if job.ended is None]
 
     def go_silent(self) -> None:
         """Send nothing more of its own accord."""
@@ -279,7 +300,8 @@ def play(library: Library) -> Play:
         if failure is not None:
             raise failure
         assert game.ended
-        check_order([event for _, event in game.told])
+        if not game.refused:
+            check_order([event for _, event in game.told])
 
     return session
 
@@ -291,8 +313,8 @@ def new_house(places: int = 4) -> House:
 
 def check_order(told: Sequence[events.Event]) -> None:
     """What holds for every session: turns are counted, follow one another whole, and sound without a gap."""
-    turn, running, end_ms = 0, False, 0.0
-    silenced = False
+    turn = next((event.turn for event in told if isinstance(event, events.TurnBegin)), 1) - 1
+    running, silenced, end_ms = False, False, 0.0
     for number, event in enumerate(told):
         if isinstance(event, events.TurnBegin):
             assert not running and event.turn == turn + 1

@@ -60,7 +60,7 @@ async def test_the_prompt_is_read_while_the_player_still_speaks(play: "Play") ->
         await game.listen()
         spoke = anyio.current_time()
         await game.talk(800)
-        assert game.mind.warmed == ["brynja"] * 2
+        assert game.mind.warmed == [("brynja", "")] * 2
         assert spoke < game.mind.jobs[1].started < spoke + 0.2
         await game.until("end done")
 
@@ -133,20 +133,44 @@ async def test_words_that_must_go_on_are_waited_for(play: "Play") -> None:
 async def test_partial_transcripts_are_shown_while_the_player_speaks(play: "Play") -> None:
     async with play(ears=Ears(partial=(0.1, "Mend"))) as game:
         await game.listen()
-        await game.talk(1500)
+        await game.talk(3000)
         before = await game.settle()
         await game.until("end done")
-    assert 1 <= game.lines()[:before].count("hearing Mend") <= 3
+    assert 1 <= game.lines(0, before).count("hearing Mend") <= 6
     assert "hearing Mend" not in game.lines()[game.lines().index("heard Mend my sword.") :]
 
 
-async def test_a_partial_that_comes_late_is_not_shown(play: "Play") -> None:
-    async with play(ears=Ears((0.05, "Mend it."), partial=(3.0, "Mend"))) as game:
+async def test_what_is_understood_so_far_is_read_ahead_of_time(play: "Play") -> None:
+    async with play(ears=Ears(partial=(0.1, "Mend my sword."))) as game:
         await game.listen()
-        await game.talk(800)
+        await game.talk(2500)
+        assert ("brynja", "Mend my") in game.mind.warmed  # the last word may yet become another
         await game.until("end done")
-        await anyio.sleep(3)
+
+
+async def test_a_partial_that_comes_late_is_not_shown(play: "Play") -> None:
+    async with play(ears=Ears((0.05, "Mend it."), partial=(5.0, "Mend"))) as game:
+        await game.listen()
+        await game.talk(2500)
+        await game.until("end done")
+        assert game.ears.busy
+        await anyio.sleep(5)
     assert "hearing Mend" not in game.lines()
+
+
+# Fails: the prompt is read ahead although the mind already answers, and what is read knows less than the answer.
+async def test_a_partial_that_comes_in_a_pause_does_not_disturb_the_answer(play: "Play") -> None:
+    async with play(ears=Ears((0.05, "Mend it."), partial=(0.1, "Mend it")), mind=Mind((2.0, REPLY))) as game:
+        await game.listen()
+        game.level = VOICE
+        while not any(job.rank for job in game.ears.jobs):
+            await anyio.sleep(0.005)
+        game.level = QUIET
+        await game.until("begin")
+        await game.settle()
+        [answer] = game.mind.live
+        assert answer.ended is None
+    assert not any(job.rank and job.started > answer.started for job in game.mind.jobs)
 
 
 # Fails: a partial that comes while nobody is talked to is never given back to the listener.
@@ -154,10 +178,10 @@ async def test_partials_go_on_after_the_player_turned_away_and_back(play: "Play"
     async with play(ears=Ears(partial=(0.05, "Mend"))) as game:
         await game.listen()
         await game.send("talk.stop", character="brynja")
-        await game.talk(800, 1000)
+        await game.talk(2500, 1000)
         await game.send("talk.start", character="brynja")
         before = await game.settle()
-        await game.talk(800)
+        await game.talk(2500)
         assert "hearing Mend" in game.lines(before)
 
 
@@ -177,7 +201,7 @@ async def test_a_voice_without_words_is_no_turn(play: "Play") -> None:
         before = await game.settle()
         await game.type()
         await game.until("end done")
-    assert game.lines()[2:before] == ["attending", "thinking", "heard silence", "idle"]
+    assert game.lines(0, before)[2:] == ["attending", "thinking", "heard silence", "idle"]
     assert game.of(events.TurnBegin)[0].turn == 1
 
 
@@ -240,15 +264,18 @@ async def test_a_microphone_that_is_switched_off_ends_the_turn(play: "Play") -> 
     assert game.lines()[3:] == ["thinking", "heard Mend my sword.", *SAID]
 
 
-async def test_a_microphone_that_starts_anew_forgets_what_was_said(play: "Play") -> None:
+# Fails within the first 96 ms: the pause of the old stream is told as `thinking` on the clock of the new one.
+@pytest.mark.parametrize("pause", [60, 250])
+async def test_a_microphone_that_starts_anew_forgets_what_was_said(play: "Play", pause: int) -> None:
     async with play(mind=Mind((HANG,))) as game:
         await game.listen()
-        await game.talk(800, 250)
-        assert game.mind.busy
+        await game.talk(800, pause)
+        before = await game.settle()
+        assert game.ears.live
         await game.listen()
         await anyio.sleep(3)
         assert not any(engine.busy for engine in game.engines)
-    assert game.lines() == ["attending", "listening", "attending", "thinking", "listening"]
+    assert game.lines(before) == ["listening"]
     assert game.session.turns == 0
 
 
@@ -300,3 +327,15 @@ async def test_a_noise_that_ends_while_the_character_answers_does_not_make_it_id
         await game.until("end done")
         await game.settle()
     assert game.lines(before) == ["heard Hello.", "thinking", *SAID]
+
+
+# Fails: the end of the words that were spoken before still comes, and cuts off the answer to what was written.
+async def test_who_writes_in_a_pause_is_answered(play: "Play") -> None:
+    async with play() as game:
+        await game.listen()
+        await game.talk(800, 150)
+        await game.type()
+        await anyio.sleep(5)
+        await game.settle()
+    assert game.finished[-1][1] == "done"
+    assert game.mind.requests[-1].messages[-1].text.endswith("Hello.")

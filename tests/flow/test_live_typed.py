@@ -166,7 +166,7 @@ async def test_what_is_not_there_yet_is_refused(play: "Play") -> None:
 
 async def test_the_prompt_is_read_when_the_player_turns_to_somebody(play: "Play") -> None:
     async with play(mind=Mind(warm=(HANG,))) as game:
-        assert game.mind.warmed == ["brynja"]
+        assert game.mind.warmed == [("brynja", "")]
         await game.type()
         await game.until("end done")
     [first, *_] = game.mind.jobs

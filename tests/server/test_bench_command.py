@@ -18,7 +18,7 @@ from npc_runtime.bench.sidecar import sidecar
 from npc_runtime.bench.watch import Watch
 from npc_runtime.cli import bench as command
 from npc_runtime.cli.failure import readable
-from npc_runtime.config import Settings
+from npc_runtime.config import ServerSettings, Settings
 from npc_runtime.content.library import Library
 from npc_runtime.errors import UsageError
 
@@ -80,6 +80,7 @@ async def test_the_watch_sees_children_even_after_their_end() -> None:
     assert watch.memory.kind == ("pss" if sys.platform == "linux" else "rss")
 
 
+SETTINGS = Settings(server=ServerSettings(token="secret"))
 SERVE = f"""
     import json, os, sys
     sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -93,7 +94,7 @@ SERVE = f"""
 
     assert sys.argv[1:] == ["--content", "x"]
     hub = Hub(Room(), limits=Limits(), files=AudioFiles(None))
-    service = Service(hub, gate("127.0.0.1"), bind("127.0.0.1", 0))
+    service = Service(hub, gate("127.0.0.1", token="secret"), bind("127.0.0.1", 0))
 
     def ready(url):
         print(json.dumps({{"ready": True, "url": url, "pid": os.getpid()}}), flush=True)
@@ -117,7 +118,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_the_command_prints_one_json_object_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     request = command.Request(turns=2, text=True, json=True, serve=["--content", "x"])
-    assert command.bench(request, Library.load([]), Settings()) == 0
+    assert command.bench(request, Library.load([]), SETTINGS) == 0
     printed = capsys.readouterr()
     figures = json.loads(printed.out)
     assert figures["spoken"] is None
@@ -134,7 +135,7 @@ def test_the_command_prints_one_json_object_and_nothing_else(capsys: pytest.Capt
 def test_the_command_speaks_and_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     speech = Path(__file__).parents[1] / "fixtures" / "audio" / "brynja_greeting.flac"
     request = command.Request(turns=1, busy=1, speech=[speech], serve=["--content", "x"])
-    assert command.bench(request, Library.load([]), Settings()) == 0
+    assert command.bench(request, Library.load([]), SETTINGS) == 0
     out = capsys.readouterr().out
     assert "1 of them kept busy" in out
     assert "FIRST AUDIBLE SAMPLE" in out

@@ -14,6 +14,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from npc_runtime.config import ServerSettings, Settings
+from npc_runtime.content.library import Library
 from npc_runtime.errors import InputError, SetupError, UsageError
 from npc_runtime.server.run import bind, url_of
 
@@ -23,7 +25,9 @@ SERVE = textwrap.dedent(
     from contextlib import asynccontextmanager
     import anyio
     from npc_runtime import events
-    from npc_runtime.cli.serve import serve
+    from npc_runtime.cli import serve
+    from npc_runtime.config import ServerSettings, Settings
+    from npc_runtime.content.library import Library
 
     class Session:
         async def __aenter__(self): return self
@@ -42,7 +46,8 @@ SERVE = textwrap.dedent(
         def health(self): return {}
 
     @asynccontextmanager
-    async def room():
+    async def open_room(library, settings, *, seed):
+        assert seed == 7
         try:
             if "slow" in sys.argv:
                 print("loading", flush=True)
@@ -51,7 +56,8 @@ SERVE = textwrap.dedent(
         finally:
             print("engines freed", flush=True)
 
-    raise SystemExit(serve(room, port=0, as_json=True))
+    serve.open_room = open_room
+    raise SystemExit(serve.serve(Library.load([]), Settings(server=ServerSettings(port=0)), as_json=True, seed=7))
     """
 )
 
@@ -131,11 +137,15 @@ def test_urls_are_for_this_machine() -> None:
             pytest.skip("no IPv6 here")
 
 
-def test_listening_for_everybody_without_a_token_is_refused_before_anything_starts() -> None:
-    from npc_runtime.cli.serve import serve
+def test_listening_for_everybody_without_a_token_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from npc_runtime.cli import serve
 
-    def room() -> Any:
+    def started(*arguments: Any, **options: Any) -> Any:
         raise AssertionError
 
+    monkeypatch.setattr(serve, "open_room", started)
+    monkeypatch.setattr(serve, "bind", started)
     with pytest.raises(UsageError, match="no token"):
-        serve(room, host="0.0.0.0", port=0)
+        serve.serve(Library.load([]), Settings(server=ServerSettings(host="0.0.0.0", port=0)))

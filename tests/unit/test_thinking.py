@@ -40,7 +40,7 @@ class Mind:
     async def start(self) -> None:
         """Always ready."""
 
-    async def warm(self, request: Completion) -> None:
+    async def warm(self, request: Completion, *, said: str = "") -> None:
         """Nothing to warm."""
 
     async def aclose(self) -> None:

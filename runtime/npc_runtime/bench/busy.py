@@ -17,7 +17,8 @@ def busy(cores: int) -> Iterator[None]:
     """
     spinning: list[subprocess.Popen[bytes]] = []
     try:
-        spinning += [subprocess.Popen([sys.executable, "-I", "-S", "-c", _SPIN]) for _ in range(cores)]
+        command = [sys.executable, "-I", "-S", "-c", _SPIN]
+        spinning += [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(cores)]
         yield
     finally:
         for process in spinning:

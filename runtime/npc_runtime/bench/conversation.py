@@ -85,6 +85,7 @@ class Conversation:
         """Say a line aloud into the microphone that is listened to, and hear the answer."""
         assert self._microphone is not None
         over, self._over = self._over, None
+        self._game.forget()
         if over is None:
             await self.turn_to(step.character)
         spoken = self._microphone.say(step.clip, lead_ms=_VOICE_LEAD_MS if over else None)
@@ -106,6 +107,7 @@ class Conversation:
 
     async def type(self, step: TypedStep) -> Line:
         """Write a line, and hear the answer."""
+        self._game.forget()
         await self.turn_to(step.character)
         line = Line(step.text, step.character)
         sent = self._game.clock.now()

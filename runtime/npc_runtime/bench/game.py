@@ -52,6 +52,14 @@ class Game:
         """Send microphone audio."""
         await self._socket.send(pcm)
 
+    def forget(self) -> None:
+        """Drop the replies that are over: a long run must not keep all their sound."""
+        over = [
+            r.turn for r in self.replies.values() if r.ended is not None and self._done.get(r.turn) == len(r.pieces)
+        ]
+        for turn in over:
+            del self.replies[turn], self._done[turn]
+
     async def until(self, true: Callable[[], object], deadline: float) -> bool:
         """Wait for something that a message makes true.
 
@@ -102,8 +110,9 @@ class Game:
             try:
                 data = await self._socket.recv()
             except ConnectionClosed as end:
-                why = end.rcvd.reason if end.rcvd and end.rcvd.reason else "without a word"
-                raise EngineError(f"The server closed the connection in the middle of the run: {why}.") from end
+                reason = end.rcvd.reason if end.rcvd else ""
+                why = self.errors[-1] if self.errors else reason or "it did not say why."
+                raise EngineError(f"The server closed the connection in the middle of the run: {why}") from end
             await self._take(data, self.clock.now())
             self._changed.set()
             self._changed = anyio.Event()

@@ -204,10 +204,15 @@ class _Run:
 
     async def _compare(self, waiting: list[plan.SpokenStep], other: Other | None) -> None:
         """Let the other pipeline answer what was said since it was last asked."""
-        if other is not None:
-            answers = [await other(step.character, step.clip) for step in waiting]
-            self._measured.others += [answer for answer in answers if answer is not None]
+        asked = [*waiting]
         waiting.clear()
+        if other is None:
+            return
+        for step in asked:
+            self._game.stalled = 0.0
+            answer = await other(step.character, step.clip)
+            if answer is not None and self._game.stalled < STALL_SECONDS:
+                self._measured.others.append(answer)
 
     async def _noted(self, line: Line) -> None:
         """Tell about a line that is done, and fetch the server's traces now and then, while nothing is measured."""

@@ -16,8 +16,9 @@ from anyio.streams.text import TextReceiveStream
 
 from npc_runtime.errors import SetupError
 
-SERVE = (sys.executable, "-P", "-c", "from npc_runtime.cli.main import main; main()", "serve", "--json", "--port", "0")
-"""The command that serves on a free port."""
+_MAIN = (sys.executable, "-P", "-c", "from npc_runtime.cli.main import main; main()")  # -P: nothing from this folder
+SERVE = (*_MAIN, "serve", "--json", "--host", "127.0.0.1", "--port", "0")
+"""The command that serves this machine on a free port."""
 
 _START_SECONDS = 180.0
 """Loading the models may take long on a slow disk."""

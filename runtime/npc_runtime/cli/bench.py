@@ -43,8 +43,6 @@ class Request:
     """Of the pauses between lines."""
     json: bool = False
     """Whether stdout carries one JSON object and nothing else."""
-    token: str = ""
-    """What the server asks for, if it does."""
     serve: Sequence[str] = ()
     """Arguments of `serve`, such as `--content`."""
 
@@ -66,7 +64,7 @@ def bench(request: Request, library: Library, settings: Settings) -> int:
         SetupError: The server does not start.
         EngineError: The server went away meanwhile.
     """
-    options = _options(request)
+    options = _options(request, token=settings.server.token)
 
     @asynccontextmanager
     async def other(names: Sequence[str]) -> AsyncIterator[Other]:
@@ -90,7 +88,7 @@ def bench(request: Request, library: Library, settings: Settings) -> int:
     return 0
 
 
-def _options(request: Request) -> Options:
+def _options(request: Request, *, token: str) -> Options:
     if not 1 <= request.turns <= _MOST_TURNS:
         raise UsageError(f"--turns {request.turns} cannot be run.", hint=f"give 1 to {_MOST_TURNS}")
     if not 0 <= request.busy <= _MOST_BUSY:
@@ -98,10 +96,10 @@ def _options(request: Request) -> Options:
     if request.text and (request.compare or request.speech):
         raise UsageError("--text types every line: it needs no speech.", hint="leave out --compare and --speech")
     if request.text:
-        return Options(spoken=0, typed=request.turns, seed=request.seed, token=request.token)
+        return Options(spoken=0, typed=request.turns, seed=request.seed, token=token)
     clips = load(request.speech or _bundled_speech())
     half = request.turns // 2
-    return Options(clips=clips, spoken=request.turns, typed=half, seed=request.seed, token=request.token)
+    return Options(clips=clips, spoken=request.turns, typed=half, seed=request.seed, token=token)
 
 
 def _bundled_speech() -> list[Path]:

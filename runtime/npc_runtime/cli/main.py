@@ -165,6 +165,37 @@ def doctor(json: Json = False, content: Content = None, state: State = None) -> 
 
 
 @app.command()
+def bench(
+    turns: Annotated[int, typer.Option("--turns", help="Lines to speak; half as many are typed afterwards.")] = 30,
+    busy: Annotated[int, typer.Option("--busy", help="Cores to keep busy meanwhile, as a game does.")] = 0,
+    speech: Annotated[list[Path] | None, typer.Option("--speech", help="Recordings, or folders of them.")] = None,
+    text: Annotated[bool, typer.Option("--text", help="Type every line.")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="The same engines one after the other, too.")] = False,
+    json: Json = False,
+    content: Content = None,
+    state: State = None,
+) -> None:
+    """Measure how long a player waits for an answer, on this machine."""
+    from functools import partial
+
+    from npc_runtime.cli.bench import Request
+    from npc_runtime.cli.bench import bench as run
+
+    settings = _settings(content, state)
+    given = (("--content", content), ("--state", state))
+    request = Request(
+        turns=turns,
+        busy=busy,
+        text=text,
+        compare=compare,
+        speech=speech or (),
+        json=json,
+        serve=[word for name, path in given if path is not None for word in (name, str(path))],
+    )
+    raise typer.Exit(_with_models(partial(run, request, _library(settings), settings), settings, ask=not json))
+
+
+@app.command()
 def schema(name: Annotated[str, typer.Argument(help="character, action, config or protocol")]) -> None:
     """Print the JSON Schema of a file or of the protocol."""
     from npc_runtime.cli.schema import schema as run

@@ -85,8 +85,13 @@ class LanguageModel(Protocol):
         """
         ...
 
-    async def warm(self, request: Completion) -> None:
-        """Read the prompt of a request that will come, so that its first token comes sooner."""
+    async def warm(self, request: Completion, *, said: str = "") -> None:
+        """Read the prompt of a request that will come, so that its first token comes sooner.
+
+        Args:
+            request: Its messages but for the last one.
+            said: How the last one begins, as far as is known.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -34,14 +34,20 @@ def reply_grammar(actions: Sequence[ActionOption], *, max_sentences: int, max_ac
         max_sentences: How many sentences a reply may have.
         max_actions: How many actions may follow the speech.
     """
-    rules = _speech(max_sentences, then=f" action{{0,{max_actions}}}" if actions else "")
+    rules = ['root ::= feeling " " sentence more' + (f" action{{0,{max_actions}}}" if actions else "")]
+    rules += _speech(max_sentences)
     if actions:
         rules += ['action ::= " [action " act "]"', *_acts(actions)]
     return "\n".join(rules) + "\n"
 
 
+def feeling_tag(label: str, strength: str) -> str:
+    """How a reply begins when what the character feels is known."""
+    return f"{OPENING} {label} {strength}]"
+
+
 def speech_grammar(*, max_sentences: int, may_act: bool) -> str:
-    """The grammar of a reply's speech, from behind `OPENING` on.
+    """The grammar of a reply's speech, from behind its first emotion on.
 
     Small models are not made to write what leaves them no choice: it takes them twice the tokens, since they prefer
     other words, and each token twice the time. They open a bracket if they want to act, and `action_grammar` goes on.
@@ -50,7 +56,8 @@ def speech_grammar(*, max_sentences: int, may_act: bool) -> str:
         max_sentences: How many sentences the reply may have.
         may_act: Whether it may end with `ACTION_MARK`.
     """
-    return "\n".join(_speech(max_sentences, then=f' (" {ACTION_MARK}")?' if may_act else "")) + "\n"
+    root = 'root ::= " " sentence more' + (f' (" {ACTION_MARK}")?' if may_act else "")
+    return "\n".join([root, *_speech(max_sentences)]) + "\n"
 
 
 def action_grammar(actions: Sequence[ActionOption]) -> tuple[str, str]:
@@ -75,9 +82,8 @@ def action_grammar(actions: Sequence[ActionOption]) -> tuple[str, str]:
     return f"action {action.name} {first.name}=", root
 
 
-def _speech(max_sentences: int, *, then: str) -> list[str]:
+def _speech(max_sentences: int) -> list[str]:
     return [
-        f'root ::= feeling " " sentence more{then}',
         f'more ::= (" " (emotion " ")? sentence){{0,{max_sentences - 1}}}' if max_sentences > 1 else 'more ::= ""',
         f'emotion ::= "{OPENING}" feeling',
         f'feeling ::= " " ({_any(EMOTION_LABELS)}) (" " ({_any(STRENGTHS)}))? "]"',

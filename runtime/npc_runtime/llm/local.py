@@ -14,7 +14,7 @@ from npc_runtime.errors import EngineError
 from npc_runtime.llm.backend import Completion, Delta, Finish, Role
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.process import ModelProcess
-from npc_runtime.llm.templates import chatml
+from npc_runtime.llm.templates import chatml, harmless
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -165,7 +165,7 @@ class LocalModel:
                 )
                 return
 
-    async def warm(self, request: Completion) -> None:
+    async def warm(self, request: Completion, *, said: str = "") -> None:
         """Read the request's prompt into its slot, up to where the player speaks; gives way at once to whoever waits for a reply."""
         if self._live:
             return
@@ -173,7 +173,8 @@ class LocalModel:
         self._warming.add(scope)
         try:
             with scope:
-                async for _ in self._reply(replace(request, max_tokens=1, grammar=None, opening=""), speaker="user"):
+                ahead = replace(request, max_tokens=1, grammar=None, written=harmless(said), opening="")
+                async for _ in self._reply(ahead, speaker="user"):
                     pass
         finally:
             self._warming.discard(scope)

@@ -60,6 +60,8 @@ class EndpointSettings:
     """Voice that starts an utterance, or takes it up again."""
     least_ms: float = 128
     """Voice that an utterance must hold: a shorter burst is a noise."""
+    doubt: float = 0.5
+    """Probability of speech below which it may be about to pause."""
     provisional_ms: float = 32
     """Silence after which the reply is prepared. Within speech the detector hardly ever sees so much of it, and work
     that is taken back in time costs little."""
@@ -122,7 +124,7 @@ class EndpointPolicy:
 
     def _begin(self) -> None:
         self._state = _State.IDLE
-        self._start = self._last = self._now
+        self._start = self._last = self._sure = self._now
         self._voiced = 0.0
         self._burst = 0.0  # length of a voice that has not yet proved to be one
         self._burst_start = self._now
@@ -234,9 +236,11 @@ class EndpointPolicy:
         if p_speech >= s.leave:
             self._voiced += chunk_ms
             self._last = self._now
+        if p_speech >= s.doubt:
+            self._sure = self._now
         elif self._voiced < s.least_ms:
             return Move.NOISE if self._now - self._last >= s.floor_ms and not self._hold else Move.NONE
-        elif self._now - self._last >= s.provisional_ms:
+        elif self._now - self._sure >= s.provisional_ms:
             self._state = _State.PAUSED
             self._revision += 1
             self._hint = self._tone = None
@@ -250,6 +254,8 @@ class EndpointPolicy:
             self._learn(pause, s.learn_up if pause > self._pause else s.learn_down)
             self._speak()
             return Move.RESUMED
+        if p_speech >= s.leave:  # dying away
+            self._last = self._now
         return self._overdue()
 
     def _overdue(self) -> Move:
@@ -267,7 +273,7 @@ class EndpointPolicy:
         self._state = _State.SPEAKING
         self._voiced += self._burst
         self._burst = 0.0
-        self._last = self._now
+        self._last = self._sure = self._now
 
     def _learn(self, pause_ms: float, weight: float) -> None:
         if pause_ms <= self.settings.ceiling_ms:  # there is no waiting for longer ones anyway

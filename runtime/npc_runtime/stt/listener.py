@@ -23,7 +23,7 @@ Mode = Literal["push_to_talk", "open_mic"]
 
 PRE_ROLL_MS = 320.0
 """Kept from before the first voiced frame: soft onsets are below what the detector sees."""
-PARTIAL_MS = 450.0
+PARTIAL_MS = 900.0
 """Speech between two partial transcripts."""
 _STRETCH = 0.1
 """In long speech partials are this part of its length apart, because each one costs more."""
