@@ -32,6 +32,10 @@ class LagMeter:
             await anyio.sleep(_EVERY)
             self._lags.append(max(0.0, self._clock.now() - due) * 1000)
 
+    def reset(self) -> None:
+        """Forget what was measured."""
+        self._lags.clear()
+
     def summary(self) -> Mapping[str, float]:
         """Milliseconds: `p50`, `p99`, `max`; empty before the first look."""
         if not self._lags:

@@ -89,8 +89,10 @@ class Room:
         """The latest turns with the marks of their stages, oldest first."""
         return self._traces.latest()
 
-    def health(self) -> Mapping[str, Any]:
+    def health(self, *, reset: bool = False) -> Mapping[str, Any]:
         """What is worth knowing about the engines."""
+        if reset:
+            self._lag.reset()
         return {
             "model": self._engines.mind.name,
             "engines": {name: "busy" if busy else "idle" for name, busy in self._engines.busy().items()},

@@ -14,6 +14,7 @@ from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError, NpcError
 from npc_runtime.lane import LIVE
 from npc_runtime.llm.backend import Completion, LanguageModel
+from npc_runtime.llm.history import History
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.outbox import Outbox
 from npc_runtime.scene import Player, Scene
@@ -22,8 +23,10 @@ from npc_runtime.speech import Samples, Transcript
 from npc_runtime.trace import Trace
 from npc_runtime.turn import Turn
 
-_MEMORY = 24
-"""Exchanges per character that are kept; the prompt takes as many of the newest as fit."""
+_SMALL_HISTORY = 480
+"""Tokens of what was said that a small model is told: more confuses it, and slows it down."""
+_HISTORY_SHARE = 0.5
+"""Of the window that what was said may fill for other models."""
 
 
 class Session:
@@ -77,7 +80,8 @@ class Session:
         self._temperature = temperature
         self.turns = 0
         """How many turns took effect."""
-        self._history: dict[str, list[Exchange]] = defaultdict(list)
+        most = _SMALL_HISTORY if mind.small else int(context_tokens * _HISTORY_SHARE)
+        self._history: dict[str, History] = defaultdict(lambda: History(most))
         self._ledgers: dict[str, Ledger] = {}
 
     async def approach(self, name: str, *, said: str = "") -> None:
@@ -202,8 +206,7 @@ class Session:
     def remember(self, character: CharacterFile, exchange: Exchange | None) -> None:
         """Keep what was said, and heard."""
         if exchange is not None:
-            self._history[character.id].append(exchange)
-            del self._history[character.id][:-_MEMORY]
+            self._history[character.id].add(exchange)
 
     async def _answer(
         self, character: CharacterFile, text: str, trace: Trace, *, failure: NpcError | None = None

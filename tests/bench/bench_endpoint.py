@@ -60,7 +60,8 @@ class Outcome:
     sentence: Sentence
     commits: list[tuple[int, float]] = field(default_factory=list)
     """Sample at which the turn was over, and milliseconds since its last voiced frame."""
-    texts: list[str] = field(default_factory=list)
+    prepared: list[int] = field(default_factory=list)
+    """Samples at which a pause was announced, and a reply would have been prepared."""
 
     @property
     def cut(self) -> bool:
@@ -100,7 +101,7 @@ class Ears:
                     listener.partial_done()
                 elif isinstance(event, ProvisionalEnd):
                     text = self.text(event.samples)
-                    outcome.texts.append(text)
+                    outcome.prepared.append(at)
                     waiting.append((at + HINT_MS * RATE // 1000, event.revision, text))
                 elif isinstance(event, Commit):
                     outcome.commits.append((at, at * 1000 / RATE - event.last_voiced_ms))
@@ -183,16 +184,23 @@ def half(sentence: Sentence, tuned: bool) -> bool:
 
 
 def measure(ears: Ears, plain: list[Sentence], paused: list[Sentence], *, learned: bool) -> dict[str, float]:
-    """Run both kinds; `learned` through one policy each, in order."""
+    """Run both kinds; `learned` through one policy each, in order.
+
+    `prepared` is how long after the voice ended the pause was announced that became the end, and `in_vain` counts the
+    pauses that did not.
+    """
     one = EndpointPolicy()
     cuts = [ears.listen(sentence, one if learned else EndpointPolicy()).cut for sentence in paused]
     other = EndpointPolicy()
-    silent, real = [], []
+    silent, real, early = [], [], []
+    vain = 0
     for sentence in plain:
         outcome = ears.listen(sentence, other if learned else EndpointPolicy())
         at, silence = outcome.commits[-1]
         silent.append(silence)
         real.append((at - sentence.end) * 1000 / RATE)
+        early.append((outcome.prepared[-1] - sentence.end) * 1000 / RATE)
+        vain += len(outcome.prepared) - len(outcome.commits)
     return {
         "sentences": len(paused),
         "cut": sum(cuts),
@@ -201,6 +209,8 @@ def measure(ears: Ears, plain: list[Sentence], paused: list[Sentence], *, learne
         "delay_p95": p95(silent),
         "from_end_p50": median(real),
         "from_end_p95": p95(real),
+        "prepared_p50": median(early),
+        "in_vain_per_min": vain * 60 * RATE / sum(sentence.end for sentence in plain),
     }
 
 

@@ -1,7 +1,7 @@
 """Engines that follow a script, and what is at the other end: a microphone and speakers."""
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -108,12 +108,16 @@ class Ears(Engine):
         super().__init__(unwinding)
         self.heard: list[Samples] = []
         """Every utterance that was decoded to be answered."""
+        self.on_partial: Callable[[], object] = bool
+        """Called when a partial transcript is asked for."""
         self._scripts = scripts or ((0.1, "Mend my sword."),)
         self._partial = partial
 
     async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str], rank: int = LIVE) -> Transcript:
         script = self._partial
-        if rank == LIVE:
+        if rank != LIVE:
+            self.on_partial()
+        else:
             script = _turn_of(self._scripts, len(self.heard))
             self.heard.append(samples)
         async with self._working(rank):

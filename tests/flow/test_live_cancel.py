@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from tests.flow._scripted import HANG, REPLY, SAID, Ears, Mind, Mouth, Script
+from tests.flow.conftest import new_house
 
 from npc_runtime import events
 
@@ -269,11 +270,11 @@ async def test_words_come_faster_than_they_can_be_answered(play: "Play") -> None
     ]
 
 
-# Fails: a turn keeps its place until its engines have stopped, so the player is told to wait for himself.
-async def test_nobody_has_to_wait_for_the_turn_that_he_broke_off(play: "Play") -> None:
-    async with play(mind=Mind(unwinding=0.2)) as game:
-        for number in range(6):
-            await game.type(f"Line {number}.")
-            await anyio.sleep(0.02)
+# Fails: what was taken back keeps its place until its engines have stopped, so the player is told to wait for himself.
+async def test_nobody_has_to_wait_for_what_was_taken_back(play: "Play") -> None:
+    async with play(ears=Ears((0.1, "Mend my sword."), unwinding=0.4), house=new_house(places=2)) as game:
+        await game.listen()
+        await game.talk(250, 150, 250, 150, 250)
         await game.until("end done")
     assert "say Not now." not in game.lines()
+    assert game.mind.requests

@@ -80,6 +80,21 @@ async def test_while_the_player_speaks(play: "Play") -> None:
     assert game.lines(since) == []
 
 
+@pytest.mark.parametrize("stage", ["begin", "joy weak", "piece", "audio"])
+async def test_by_cancellation(play: "Play", stage: str) -> None:
+    """A server that ends does not wait for its connections to say goodbye."""
+    with anyio.CancelScope() as scope:
+        async with play(mind=Mind((0.1, "[emotion joy weak]", 0.1, " Good day to you."))) as game:
+            await game.type()
+            await game.until(stage)
+            at = anyio.current_time()
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert anyio.current_time() - at < FREE
+    assert not any(engine.busy for engine in game.engines)
+    assert game.finished == [(1, "interrupted")]
+
+
 async def test_while_nothing_happens(play: "Play") -> None:
     async with play() as game:
         await anyio.sleep(5)

@@ -1,5 +1,7 @@
 """Engines that fail, hang or say nothing: the character says so in its own way, and the session goes on."""
 
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -7,7 +9,11 @@ import pytest
 from tests.flow._scripted import HANG, REPLY, SAID, VOICE, Ears, Mind, Mouth, Script
 
 from npc_runtime import events
+from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import EngineError, ModelError
+from npc_runtime.lane import LIVE
+from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Game, Play
@@ -212,3 +218,68 @@ async def test_everything_fails_at_once(play: "Play") -> None:
         await goes_on(game)
     ending = ["notice voice_failed", "say Lost my thread.", "error engine", *FAILED]
     assert game.lines(0, since)[-len(ending) :] == ending
+
+
+class Sore(Ears):
+    """Ears that fail while they are being stopped."""
+
+    def __init__(self, fault: Exception, *scripts: Script) -> None:
+        super().__init__(*scripts)
+        self.fault = fault
+
+    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str], rank: int = LIVE) -> Transcript:
+        try:
+            return await super().hear(samples, language=language, hotwords=hotwords, rank=rank)
+        except anyio.get_cancelled_exc_class() as cancelled:
+            raise self.fault from cancelled
+
+
+# Fails with a bug: what was taken back in silence is told as an error.
+@pytest.mark.parametrize("fault", [DEAF, ValueError("bug")], ids=["engine", "bug"])
+async def test_ears_that_fail_when_they_are_stopped(play: "Play", fault: Exception) -> None:
+    async with play(ears=Sore(fault, (HANG,), (0.1, "Mend my sword."))) as game:
+        await game.listen()
+        await game.talk(800, 250, 800)
+        await game.until("end done")
+        await game.settle()
+    assert game.lines()[2:] == ["attending", "thinking", "attending", "thinking", "heard Mend my sword.", *SAID]
+
+
+@pytest.mark.parametrize("fault", [EngineError("gone"), ValueError("bug")], ids=["engine", "bug"])
+@pytest.mark.parametrize("broken", ["mind", "mouth"])
+async def test_engines_that_fail_when_they_are_stopped(play: "Play", fault: Exception, broken: str) -> None:
+    class SoreMind(Mind):
+        @asynccontextmanager
+        async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
+            with _sore(fault):
+                async with super().stream(request) as items:
+                    yield items
+
+    class SoreMouth(Mouth):
+        @asynccontextmanager
+        async def stream(
+            self, text: str, character: CharacterFile, *, rank: int = LIVE
+        ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
+            with _sore(fault):
+                async with super().stream(text, character, rank=rank) as parts:
+                    yield parts
+
+    hang = {"mind": (HANG,), "mouth": (0.1, "Wait here.")}[broken]
+    mind = SoreMind(hang, (0.1, REPLY)) if broken == "mind" else Mind(hang, (0.1, REPLY))
+    async with play(mind=mind, mouth=SoreMouth(wait=HANG) if broken == "mouth" else Mouth()) as game:
+        await game.type()
+        await anyio.sleep(1)
+        before = await game.settle()
+        await game.interrupt()
+        await anyio.sleep(1)
+        assert game.lines(before) == ["end interrupted", "idle"]
+        await goes_on(game)
+    assert game.finished == [(1, "interrupted"), (2, "done")]
+
+
+@contextmanager
+def _sore(fault: Exception) -> Iterator[None]:
+    try:
+        yield
+    except anyio.get_cancelled_exc_class() as cancelled:
+        raise fault from cancelled

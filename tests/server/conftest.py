@@ -148,7 +148,7 @@ class Room:
     def traces(self) -> Sequence[Mapping[str, Any]]:
         return [{"turn": 1, "timings": {"stt_ms": 1.0}}]
 
-    def health(self) -> Mapping[str, Any]:
+    def health(self, *, reset: bool = False) -> Mapping[str, Any]:
         return {"engines": "scripted"}
 
 

@@ -55,7 +55,9 @@ class Game:
     def forget(self) -> None:
         """Drop the replies that are over: a long run must not keep all their sound."""
         over = [
-            r.turn for r in self.replies.values() if r.ended is not None and self._done.get(r.turn) == len(r.pieces)
+            turn
+            for turn, reply in self.replies.items()
+            if reply.ended is not None and self._done.get(turn) == len(reply.pieces)
         ]
         for turn in over:
             del self.replies[turn], self._done[turn]

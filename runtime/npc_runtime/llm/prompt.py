@@ -17,7 +17,7 @@ from npc_runtime.scene import Player, Scene
 _MOST_FACTS = 6
 _MOST_NAMES = 16
 """Of the scene: a crowded one must not push the conversation out of the window."""
-_PER_MESSAGE = 8
+PER_MESSAGE = 8
 """Tokens that a template adds to a message."""
 _PLAYER_SHARE = 0.25
 """Of the window that the player's words may fill: what is longer is cut."""
@@ -162,10 +162,10 @@ def messages(
     if scene is not None:
         now += _now(scene, player, options)
     last = f"({' '.join(now)})\n{player_line}" if now else player_line
-    room = context_tokens - reply_tokens - estimated_tokens(system) - estimated_tokens(last) - 2 * _PER_MESSAGE
+    room = context_tokens - reply_tokens - estimated_tokens(system) - estimated_tokens(last) - 2 * PER_MESSAGE
     kept: list[Message] = []
     for exchange in reversed(history):
-        room -= estimated_tokens(exchange.player) + estimated_tokens(exchange.reply) + 2 * _PER_MESSAGE
+        room -= estimated_tokens(exchange.player) + estimated_tokens(exchange.reply) + 2 * PER_MESSAGE
         if room < 0:
             break
         kept[:0] = [Message("user", exchange.player), Message("assistant", exchange.reply)]

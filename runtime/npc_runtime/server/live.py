@@ -61,6 +61,6 @@ class Room(Protocol):
         """The latest turns with the marks of their stages, as JSON objects, oldest first."""
         ...
 
-    def health(self) -> Mapping[str, Any]:
-        """What is worth knowing about the engines, as a JSON object."""
+    def health(self, *, reset: bool = False) -> Mapping[str, Any]:
+        """What is worth knowing about the engines, as a JSON object; `reset`: begin to measure anew."""
         ...

@@ -27,7 +27,7 @@ class Lookups:
             Route("/v1/schema", self.schema),
         ]
 
-    async def health(self, _: Request) -> Response:
+    async def health(self, request: Request) -> Response:
         """Whether all is well, and what there is."""
         return answer(
             {
@@ -36,7 +36,7 @@ class Lookups:
                 "runtime": {"version": __version__},
                 "sessions": self._hub.sessions,
                 "endpoints": ["/v1/ws", "/v1/sessions", "/v1/say", *(route.path for route in self.routes())],
-                **self._hub.room.health(),
+                **self._hub.room.health(reset=request.query_params.get("reset") == "1"),
             }
         )
 

@@ -96,6 +96,8 @@ def websocket_protocol(linger_seconds: float) -> type[WebSocketsSansIOProtocol]:
             if message.get(URGENT):
                 self.writable.set()
             await super().send(message)
+            if self.initial_response is not None and self.close_sent:
+                self.handshake_complete = True  # with a refusal: uvicorn would log that nobody answered
 
         def send_receive_event_to_app(self) -> None:
             self.frames = [_Loose(b"".join(self.frames))]

@@ -22,7 +22,7 @@ class Move(Enum):
     PROVISIONAL_END = "provisional_end"
     """The voice paused: decode, and prepare the reply."""
     RESUMED = "resumed"
-    """The voice came back: what was prepared is void."""
+    """The voice came back, or had only grown soft: what was prepared is void."""
     COMMIT = "commit"
     """The turn is over."""
     TOO_LONG = "too_long"
@@ -61,10 +61,12 @@ class EndpointSettings:
     least_ms: float = 128
     """Voice that an utterance must hold: a shorter burst is a noise."""
     doubt: float = 0.5
-    """Probability of speech below which it may be about to pause."""
+    """Probability of speech below which it may be about to pause; between `leave` and `enter`."""
     provisional_ms: float = 32
-    """Silence after which the reply is prepared. Within speech the detector hardly ever sees so much of it, and work
-    that is taken back in time costs little."""
+    """Doubt after which the reply is prepared: one frame. Speech holds as much every six seconds or so, and work that is
+    taken back in time costs little."""
+    gap_ms: float = 96
+    """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
     initial_ms: float = 250
     """Where the learned delay begins."""
     floor_ms: float = 200
@@ -126,11 +128,14 @@ class EndpointPolicy:
         self._state = _State.IDLE
         self._start = self._last = self._sure = self._now
         self._voiced = 0.0
+        self._doubt = self.settings.doubt
+        self._faint = 0.0  # voice that came after a provisional end and did not take the utterance up again
         self._burst = 0.0  # length of a voice that has not yet proved to be one
         self._burst_start = self._now
         self._revision = 0
         self._hint: TurnHint | None = None
         self._tone: Tone | None = None
+        self._vetoed = False
 
     def reset(self, *, hold: bool) -> None:
         """Another stream begins: drop the turn in progress, and keep the clock and what was learned.
@@ -159,7 +164,7 @@ class EndpointPolicy:
         s = self.settings
         if self._hint is TurnHint.UNFINISHED:
             return min(s.cap_ms, s.unfinished_ms + self.base_ms)
-        if (self._hint, self._tone) in _CLOSING:
+        if (self._hint, self._tone) in _CLOSING and not self._vetoed:
             return self.base_ms
         return min(s.ceiling_ms, self.base_ms + s.unsure_ms)
 
@@ -187,6 +192,15 @@ class EndpointPolicy:
         """How the voice ended, in the pause that has just begun."""
         if self.paused:
             self._tone = tone
+
+    def veto(self, revision: int | None = None) -> None:
+        """A model says that the player goes on: however finished words and melody seem, this pause leaves it open.
+
+        Args:
+            revision: The pause that was judged; a veto in another pause is ignored.
+        """
+        if self.paused and revision in (None, self._revision):
+            self._vetoed = True
 
     def feed(self, chunk_ms: float, p_speech: float, hint: TurnHint | None = None) -> Decision:
         """Take the next chunk.
@@ -237,6 +251,8 @@ class EndpointPolicy:
             self._voiced += chunk_ms
             self._last = self._now
         if p_speech >= s.doubt:
+            self._doubt = s.doubt
+        if p_speech >= self._doubt:
             self._sure = self._now
         elif self._voiced < s.least_ms:
             return Move.NOISE if self._now - self._last >= s.floor_ms and not self._hold else Move.NONE
@@ -244,6 +260,8 @@ class EndpointPolicy:
             self._state = _State.PAUSED
             self._revision += 1
             self._hint = self._tone = None
+            self._vetoed = False
+            self._faint = 0.0
             return Move.PROVISIONAL_END
         return Move.NONE
 
@@ -251,11 +269,17 @@ class EndpointPolicy:
         s = self.settings
         if self._proved(chunk_ms, p_speech):
             pause = self._burst_start - self._last
-            self._learn(pause, s.learn_up if pause > self._pause else s.learn_down)
+            if pause >= s.gap_ms:
+                self._learn(pause, s.learn_up if pause > self._pause else s.learn_down)
             self._speak()
             return Move.RESUMED
-        if p_speech >= s.leave:  # dying away
+        if p_speech >= s.leave and self._now - chunk_ms - self._last < s.gap_ms:  # it dies away, or grows soft
             self._last = self._now
+            self._faint += chunk_ms
+            if self._faint >= s.least_ms:  # no voice takes so long to die away: these are words
+                self._doubt = s.leave
+                self._speak()
+                return Move.RESUMED
         return self._overdue()
 
     def _overdue(self) -> Move:

@@ -67,7 +67,7 @@ class ProvisionalEnd:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The voice came back: work for this pause is void."""
+    """The voice came back, or had only grown soft: work for this pause is void."""
 
     revision: int
 
@@ -149,6 +149,8 @@ class Listener:
         self._noise = -math.inf, -math.inf
         """Where the last noise began and ended."""
         self._loudest = 0.0
+        self._melody_due = False
+        """Whether it is still to be judged how the voice ended."""
         self._outstanding = False
         self._next_partial = 0.0
         policy.reset(hold=self._hold)
@@ -209,6 +211,14 @@ class Listener:
         self._policy.hint(hint, revision)
         return self._events(self._policy.due())
 
+    def veto(self, revision: int) -> None:
+        """A model that has heard a pause says that the player goes on: wait longer, however finished it sounds.
+
+        Args:
+            revision: The pause; a veto in another one is ignored.
+        """
+        self._policy.veto(revision)
+
     def partial_done(self) -> None:
         """The last partial has been transcribed or dropped: there may be another."""
         self._outstanding = False
@@ -218,7 +228,12 @@ class Listener:
         for frame in frames:
             self._frames.append(frame)
             p_speech = self._vad(frame.samples)
-            events += self._events(self._policy.feed(FRAME_MS, p_speech))
+            decision = self._policy.feed(FRAME_MS, p_speech)
+            events += self._events(decision)
+            silence = self._policy.now_ms - decision.last_voiced_ms
+            if self._policy.paused and self._melody_due and silence >= self._policy.settings.gap_ms:
+                self._melody_due = False  # not at the provisional end: the voice may still be dying away
+                self._policy.tone(ending(self._audio()))
             # Fed all the time: it learns how loud the room is.
             decided = self._barge_in.feed(FRAME_MS, p_speech, level_db(frame.samples), self._played_db)
             if decided and self._speaking:
@@ -238,9 +253,8 @@ class Listener:
                 self._next_partial = start + PARTIAL_MS
                 return [VoiceStart(start)]
             case Move.PROVISIONAL_END:
-                audio = self._audio()
-                self._policy.tone(ending(audio))
-                return [ProvisionalEnd(audio, last_voiced, decision.revision)]
+                self._melody_due = True
+                return [ProvisionalEnd(self._audio(), last_voiced, decision.revision)]
             case Move.RESUMED:
                 return [Resumed(decision.revision)]
             case Move.COMMIT:
