@@ -272,7 +272,7 @@ async def test_words_come_faster_than_they_can_be_answered(play: "Play") -> None
 
 # Fails: what was taken back keeps its place until its engines have stopped, so the player is told to wait for himself.
 async def test_nobody_has_to_wait_for_what_was_taken_back(play: "Play") -> None:
-    async with play(ears=Ears((0.1, "Mend my sword."), unwinding=0.4), house=new_house(places=2)) as game:
+    async with play(ears=Ears((0.3, "Mend my sword."), unwinding=0.8), house=new_house(places=2)) as game:
         await game.listen()
         await game.talk(250, 150, 250, 150, 250)
         await game.until("end done")

@@ -183,15 +183,28 @@ async def test_a_voice_that_fails_inside_a_clause_leaves_no_gap(play: "Play") ->
     assert second.start_ms == audio[0].start_ms == 500
 
 
-async def test_a_voice_that_always_fails(play: "Play") -> None:
-    faults: dict[str, Exception] = {"good": ValueError("bug")}
-    async with play(mouth=Mouth(**faults)) as game:
+class Mute(Mouth):
+    """A voice that never works."""
+
+    @asynccontextmanager
+    async def stream(
+        self, text: str, character: CharacterFile, *, rank: int = LIVE
+    ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
+        raise ValueError("bug")
+        yield
+
+
+async def test_a_voice_that_always_fails_leaves_the_words(play: "Play") -> None:
+    async with play(mouth=Mute()) as game:
         await game.listen()
-        await game.talk(800)
-        await game.until("end done")
-        since = await game.settle()
-        await goes_on(game)
-    assert game.lines(0, since)[-4:] == ["notice voice_failed", "say Good day to you.", "end done", "idle"]
+        for _ in range(3):
+            before = await game.settle()
+            await game.talk(800)
+            await game.until("end done")
+            await anyio.sleep(1)
+            answer = ["begin", "joy weak", "notice voice_failed", "say Good day to you.", "end done", "idle"]
+            assert game.lines(before) == ["attending", "thinking", "heard Mend my sword.", *answer]
+    assert game.mind.remembers() == ["Mend my sword.", REPLY] * 2
 
 
 async def test_a_voice_that_hangs_is_left_for_what_the_player_says_next(play: "Play") -> None:

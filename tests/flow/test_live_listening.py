@@ -1,5 +1,6 @@
 """An open microphone and a push-to-talk key: what is told, when work begins, and what leaves nothing behind."""
 
+import gc
 from typing import TYPE_CHECKING
 
 import anyio
@@ -205,11 +206,17 @@ async def test_a_voice_without_words_is_no_turn(play: "Play") -> None:
 async def test_silence_for_an_hour(play: "Play") -> None:
     async with play() as game:
         await game.send("listen.start", mode="open_mic", rate=16_000)
-        for _ in range(3600):
+        things = 0
+        for second in range(3600):
+            if second == 60:
+                gc.collect()
+                things = len(gc.get_objects())
             await game.live.audio(pcm(QUIET, 1))
             await anyio.sleep(1)
         assert await game.settle() == 2
         assert len(game.mind.jobs) == 1  # the prompt was read once
+        gc.collect()
+        assert len(gc.get_objects()) - things < 100
         await game.listen()
         await game.talk(800)
         await game.until("end done")

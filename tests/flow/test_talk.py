@@ -126,7 +126,7 @@ class Room:
     def traces(self) -> Sequence[Mapping[str, Any]]:
         return []
 
-    def health(self) -> Mapping[str, Any]:
+    def health(self, *, reset: bool = False) -> Mapping[str, Any]:
         return {}
 
 

@@ -1,5 +1,7 @@
 """The end-of-turn policy on scripted probabilities, frame by frame."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,13 @@ from npc_runtime.stt.endpoint import Decision, EndpointPolicy, EndpointSettings,
 from npc_runtime.stt.tone import Tone
 
 MS = 32.0
-V, S = 0.9, 0.05  # voice, silence
+V, F, S = 0.9, 0.4, 0.05  # voice, a faint one, silence
+EARLY, LATE = EndpointSettings(), EndpointSettings(doubt=0.35, provisional_ms=96)
+early_or_late = pytest.mark.parametrize("settings", [EARLY, LATE], ids=["early", "late"])
+any_frames = st.lists(st.sampled_from([S, F, 0.6, V]), max_size=400)
+any_doubt = st.builds(
+    EndpointSettings, doubt=st.sampled_from([0.35, 0.5]), provisional_ms=st.sampled_from([32, 64, 96])
+)
 
 
 def run(policy: EndpointPolicy, frames: list[float]) -> list[tuple[int, Decision]]:
@@ -33,23 +41,82 @@ def moves(policy: EndpointPolicy, frames: list[float]) -> list[tuple[int, str]]:
         ([S, V, S, S, V, S] * 20, []),  # clicks
         ([0.45] * 200, []),  # never certain enough to begin
         ([S, V, V], [(2, "voice_start")]),
-        ([S, V, 0.4], [(2, "voice_start")]),  # what has begun may be softer
+        ([S, V, F], [(2, "voice_start")]),  # what has begun may be softer
         ([V] * 3 + [S] * 7, [(1, "voice_start"), (9, "noise")]),  # a cough
-        ([V] * 4 + [S] * 3, [(1, "voice_start"), (6, "provisional_end")]),  # "no"
-        ([V] * 9 + [0.4] * 9 + [S] * 3, [(1, "voice_start"), (20, "provisional_end")]),
-        ([V] * 9 + [S] * 2 + [V] * 9, [(1, "voice_start")]),  # a stop consonant
-        ([V] * 9 + [S] * 4 + [V, V], [(1, "voice_start"), (11, "provisional_end"), (14, "resumed")]),
-        ([V] * 9 + [S] * 4 + [V] + [S] * 3, [(1, "voice_start"), (11, "provisional_end")]),  # a click
-        ([V] * 9 + [S] * 16, [(1, "voice_start"), (11, "provisional_end"), (24, "commit")]),
+        ([V] * 4 + [S] * 3, [(1, "voice_start"), (4, "provisional_end")]),  # "no"
+        ([V, V, F, F], [(1, "voice_start"), (3, "provisional_end")]),
+        (
+            [V] * 9 + [S] * 2 + [V] * 9,
+            [(1, "voice_start"), (9, "provisional_end"), (12, "resumed")],
+        ),  # a stop consonant
+        ([V] * 9 + [S] * 4 + [V, V], [(1, "voice_start"), (9, "provisional_end"), (14, "resumed")]),
+        ([V] * 9 + [S] * 4 + [V] + [S] * 3, [(1, "voice_start"), (9, "provisional_end")]),  # a click
+        ([V] * 9 + [S] * 16, [(1, "voice_start"), (9, "provisional_end"), (24, "commit")]),
         # A click holds the end back until it is over, and no longer.
-        ([V] * 9 + [S] * 15 + [V, S], [(1, "voice_start"), (11, "provisional_end"), (25, "commit")]),
-        ([V] * 9 + [S] * 15 + [V, V], [(1, "voice_start"), (11, "provisional_end"), (25, "resumed")]),
+        ([V] * 9 + [S] * 15 + [V, S], [(1, "voice_start"), (9, "provisional_end"), (25, "commit")]),
+        ([V] * 9 + [S] * 15 + [V, V], [(1, "voice_start"), (9, "provisional_end"), (25, "resumed")]),
     ],
 )
 def test_moves(frames: list[float], expected: list[tuple[int, str]]) -> None:
     assert moves(EndpointPolicy(), frames) == expected
 
 
+@pytest.mark.parametrize(
+    ("doubt", "provisional_ms", "tail", "at"),
+    [
+        (0.5, 32, [0.6] * 9 + [0.5] * 9 + [0.49], 27),
+        (0.5, 32, [0.36], 9),
+        (0.5, 96, [F] * 3, 11),
+        (0.5, 96, [F, S, F], 11),  # in doubt all the time, whether it is silent or not
+        (0.5, 96, [F, S, V, F, S, S], 14),
+        (0.35, 32, [F] * 9 + [0.34], 18),
+        (0.35, 96, [S, S, F, S, S, S], 14),
+    ],
+)
+def test_a_reply_is_prepared_as_soon_as_the_voice_is_in_doubt(
+    doubt: float, provisional_ms: float, tail: list[float], at: int
+) -> None:
+    policy = EndpointPolicy(EndpointSettings(doubt=doubt, provisional_ms=provisional_ms))
+    assert moves(policy, [V] * 9 + tail) == [(1, "voice_start"), (at, "provisional_end")]
+
+
+@early_or_late
+@pytest.mark.parametrize(
+    ("tail", "last"),
+    [
+        ([], 9),
+        ([F, F], 11),  # it dies away
+        ([S, S, F], 12),
+        ([S, F, S, S, V], 14),  # something like "...sts"
+        ([S, S, S, F], 9),  # what comes after a pause is no voice unless it proves to be one
+        ([S, S, S, V], 9),
+    ],
+)
+def test_the_turn_ends_after_a_silence_and_not_after_a_doubt(
+    settings: EndpointSettings, tail: list[float], last: int
+) -> None:
+    (*_, (index, decision)) = run(EndpointPolicy(settings), [V] * 9 + tail + [S] * 20)
+    assert decision.move is Move.COMMIT
+    assert decision.last_voiced_ms == last * MS
+    assert (index + 1) * MS == decision.last_voiced_ms + 512
+
+
+def test_a_voice_that_goes_on_softly_is_prepared_for_anew() -> None:
+    policy = EndpointPolicy()
+    assert moves(policy, [V] * 9 + [F] * 4) == [(1, "voice_start"), (9, "provisional_end")]
+    # From now on only silence is doubtful, until the voice is clear again.
+    assert moves(policy, [F] * 50 + [S]) == [(0, "resumed"), (50, "provisional_end")]
+    assert moves(policy, [V] * 3 + [F]) == [(1, "resumed"), (3, "provisional_end")]
+    assert policy.base_ms == 250
+
+
+@early_or_late
+def test_a_soft_voice_is_no_silence_after_which_it_was_a_noise(settings: EndpointSettings) -> None:
+    policy = EndpointPolicy(replace(settings, least_ms=640))
+    assert moves(policy, [V] * 3 + [F] * 12 + [S] * 7) == [(1, "voice_start"), (21, "noise")]
+
+
+@early_or_late
 @pytest.mark.parametrize(
     ("hint", "tone", "silence"),
     [
@@ -65,9 +132,11 @@ def test_moves(frames: list[float], expected: list[tuple[int, str]]) -> None:
         (TurnHint.UNFINISHED, Tone.FALLING, 1216),
     ],
 )
-def test_the_delay_depends_on_words_and_melody(hint: TurnHint | None, tone: Tone | None, silence: float) -> None:
-    policy = EndpointPolicy()
-    assert moves(policy, [V] * 9 + [S] * 3)[-1] == (11, "provisional_end")
+def test_the_delay_depends_on_words_and_melody(
+    settings: EndpointSettings, hint: TurnHint | None, tone: Tone | None, silence: float
+) -> None:
+    policy = EndpointPolicy(settings)
+    assert moves(policy, [V] * 9 + [S] * 3)[-1][1] == "provisional_end"
     if tone:
         policy.tone(tone)
     if hint:
@@ -75,6 +144,45 @@ def test_the_delay_depends_on_words_and_melody(hint: TurnHint | None, tone: Tone
     index, move = moves(policy, [S] * 100)[0]
     assert move == "commit"
     assert (3 + index + 1) * MS == silence
+
+
+@pytest.mark.parametrize("first", ["veto", "hint"])
+@pytest.mark.parametrize(
+    ("hint", "silence"), [(TurnHint.FINISHED, 512), (TurnHint.QUESTION, 512), (None, 512), (TurnHint.UNFINISHED, 1216)]
+)
+def test_a_veto_makes_what_seems_finished_unsure(first: str, hint: TurnHint | None, silence: float) -> None:
+    policy = EndpointPolicy()
+    run(policy, [V] * 9 + [S])
+    policy.tone(Tone.FALLING)
+    if first == "veto":
+        policy.veto(1)
+    if hint:
+        policy.hint(hint, 1)
+    if first == "hint":
+        policy.veto(1)
+    ((index, _),) = run(policy, [S] * 100)
+    assert (1 + index + 1) * MS == silence
+
+
+def test_a_veto_counts_in_its_own_pause_alone() -> None:
+    policy = EndpointPolicy()
+    policy.veto()  # nobody has spoken
+    run(policy, [V] * 9 + [S] * 4 + [V] * 9)
+    policy.veto()  # while the voice goes on
+    run(policy, [S])
+    policy.veto(1)
+    policy.hint(TurnHint.FINISHED, 2)
+    assert policy.delay_ms == policy.base_ms
+    policy.veto(2)
+    assert policy.delay_ms == policy.base_ms + 250
+    run(policy, [V] * 9 + [S])
+    policy.hint(TurnHint.FINISHED, 3)
+    assert policy.delay_ms == policy.base_ms
+    policy.veto(3)
+    assert moves(policy, [S] * 60) == [(14, "commit")]
+    run(policy, [V] * 9 + [S])
+    policy.hint(TurnHint.FINISHED, 1)
+    assert policy.delay_ms == policy.base_ms
 
 
 def test_a_hint_may_come_late_or_with_a_frame() -> None:
@@ -125,8 +233,9 @@ def test_what_a_decision_reports() -> None:
     ]
 
 
-def test_no_delay_is_longer_than_the_cap() -> None:
-    policy = EndpointPolicy(EndpointSettings(initial_ms=700, unfinished_ms=5000))
+@early_or_late
+def test_no_delay_is_longer_than_the_cap(settings: EndpointSettings) -> None:
+    policy = EndpointPolicy(replace(settings, initial_ms=700, unfinished_ms=5000))
     run(policy, [V] * 9 + [S] * 3)
     policy.hint(TurnHint.UNFINISHED)
     ((index, decision),) = run(policy, ([S] * 9 + [V]) * 20)  # with clicks
@@ -139,8 +248,9 @@ def test_an_endless_voice_is_cut_and_goes_on_as_another_turn() -> None:
     assert moves(policy, [V] * 40) == [(1, "voice_start"), (31, "too_long"), (33, "voice_start")]
 
 
-def test_pauses_move_the_delay_between_floor_and_ceiling() -> None:
-    slow, quick = EndpointPolicy(), EndpointPolicy()
+@early_or_late
+def test_pauses_move_the_delay_between_floor_and_ceiling(settings: EndpointSettings) -> None:
+    slow, quick = EndpointPolicy(settings), EndpointPolicy(settings)
     run(slow, ([V] * 9 + [S] * 12) * 40 + [V])
     run(quick, ([V] * 9 + [S] * 3) * 200 + [V])
     assert slow.base_ms == pytest.approx(12 * MS + 80, abs=5)
@@ -151,6 +261,13 @@ def test_pauses_move_the_delay_between_floor_and_ceiling() -> None:
         slow.hint(TurnHint.UNFINISHED)
         run(slow, [S] * 18 + [V])
     assert slow.base_ms == 700
+
+
+@pytest.mark.parametrize("gap", [[S], [F], [S, S], [S, F, S], [F, F, F, F, F, S]])
+def test_what_is_shorter_than_a_pause_teaches_nothing(gap: list[float]) -> None:
+    policy = EndpointPolicy()
+    assert "resumed" in {move for _, move in moves(policy, ([V] * 9 + gap) * 40)}
+    assert policy.base_ms == 250
 
 
 def test_a_voice_right_after_the_end_teaches_to_wait_and_right_ends_forget_it() -> None:
@@ -174,7 +291,7 @@ def test_an_answer_to_the_reply_teaches_nothing() -> None:
 
 def test_push_to_talk_ends_on_release_alone() -> None:
     policy = EndpointPolicy(hold=True)
-    assert moves(policy, [V] * 9 + [S] * 300) == [(1, "voice_start"), (11, "provisional_end")]
+    assert moves(policy, [V] * 9 + [S] * 300) == [(1, "voice_start"), (9, "provisional_end")]
     released = policy.release()
     assert (released.move, released.last_voiced_ms, released.revision) == (Move.COMMIT, 288, 1)
     assert policy.release().move is Move.NONE
@@ -190,9 +307,9 @@ def test_release_in_open_mic() -> None:
     assert policy.release().move is Move.COMMIT
 
 
-@given(st.lists(st.sampled_from([S, 0.4, 0.6, V]), max_size=400), st.booleans())
-def test_decisions_come_in_order(frames: list[float], hold: bool) -> None:
-    policy = EndpointPolicy(EndpointSettings(longest_ms=4000), hold=hold)
+@given(any_frames, any_doubt, st.booleans())
+def test_decisions_come_in_order(frames: list[float], settings: EndpointSettings, hold: bool) -> None:
+    policy = EndpointPolicy(replace(settings, longest_ms=4000), hold=hold)
     follows = {
         "start": {Move.VOICE_START},
         "speaking": {Move.PROVISIONAL_END, Move.NOISE, Move.TOO_LONG},
@@ -211,3 +328,50 @@ def test_decisions_come_in_order(frames: list[float], hold: bool) -> None:
     assert policy.speaking == (state != "start")
     assert policy.paused == (state == "paused")
     assert 200 <= policy.base_ms <= policy.delay_ms <= 700
+
+
+@given(any_frames, any_doubt, st.booleans())
+def test_what_is_prepared_early_does_not_move_the_end(
+    frames: list[float], settings: EndpointSettings, hold: bool
+) -> None:
+    """A turn begins and ends at the same frames, and teaches the same, whenever its reply is prepared."""
+    policies = EndpointPolicy(settings, hold=hold), EndpointPolicy(LATE, hold=hold)
+    found, expected = (
+        [
+            (index, decision.move, decision.start_ms, decision.last_voiced_ms)
+            for index, decision in run(policy, frames)
+            if decision.move not in (Move.PROVISIONAL_END, Move.RESUMED)
+        ]
+        for policy in policies
+    )
+    assert found == expected
+    assert policies[0].base_ms == policies[1].base_ms
+
+
+@given(any_frames, any_doubt)
+def test_a_turn_ends_and_a_noise_is_dropped_after_silence_alone(
+    frames: list[float], settings: EndpointSettings
+) -> None:
+    for index, decision in run(EndpointPolicy(settings), frames):
+        if decision.move in (Move.COMMIT, Move.NOISE):
+            last = int(decision.last_voiced_ms / MS)
+            assert frames[last - 1] >= settings.leave
+            assert (index + 1 - last) * MS >= settings.floor_ms
+            silence = frames[last : index + 1]
+            longest = max(len(run) for run in "".join("v" if p >= settings.enter else "s" for p in silence).split("s"))
+            assert longest < 2  # clicks
+            if decision.move is Move.NOISE:
+                assert max(silence) < settings.leave
+
+
+@given(any_frames, any_doubt, st.booleans())
+def test_hardly_a_word_is_missing_from_what_was_prepared(
+    frames: list[float], settings: EndpointSettings, hold: bool
+) -> None:
+    prepared = 0
+    for index, decision in run(EndpointPolicy(settings, hold=hold), frames):
+        if decision.move is Move.PROVISIONAL_END:
+            prepared = index + 1
+        elif decision.move is Move.COMMIT:
+            last = int(decision.last_voiced_ms / MS)
+            assert sum(p >= settings.leave for p in frames[prepared:last]) * MS < settings.least_ms

@@ -63,8 +63,8 @@ class EndpointSettings:
     doubt: float = 0.5
     """Probability of speech below which it may be about to pause; between `leave` and `enter`."""
     provisional_ms: float = 32
-    """Doubt after which the reply is prepared: one frame. Speech holds as much every six seconds or so, and work that is
-    taken back in time costs little."""
+    """Doubt after which the reply is prepared: one frame. Speech holds as much about every six seconds, and work that
+    is taken back in time costs little."""
     gap_ms: float = 96
     """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
     initial_ms: float = 250
