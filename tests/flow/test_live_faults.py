@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from tests.flow._scripted import HANG, REPLY, SAID, VOICE, Ears, Mind, Mouth, Script
+from tests.flow._scripted import HANG, QUIET, REPLY, SAID, VOICE, Ears, Mind, Mouth, Script
 
 from npc_runtime import events
 from npc_runtime.content.character import CharacterFile
@@ -215,7 +215,7 @@ async def test_a_voice_that_hangs_is_left_for_what_the_player_says_next(play: "P
         since = await game.settle()
         game.level = VOICE
         await game.until("end interrupted")
-        game.level = 0.001
+        game.level = QUIET
         await game.until("end done")
         await game.settle()
         assert game.mouth.live[0].how == "cancelled"

@@ -208,7 +208,7 @@ class Room:
             for reason, own in (("done", float(number)), ("withdrawn", 99.0))
         ]
 
-    def health(self) -> Mapping[str, Any]:
+    def health(self, *, reset: bool = False) -> Mapping[str, Any]:
         working = "busy" if CLOCK.now() < self.busy_until else "idle"
         return {"engines": {"stt": "idle", "llm": working, "tts": "idle"}, "loop_lag_ms": {"p50": 1.0, "p99": 2.0}}
 

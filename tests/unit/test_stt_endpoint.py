@@ -101,6 +101,15 @@ def test_the_turn_ends_after_a_silence_and_not_after_a_doubt(
     assert (index + 1) * MS == decision.last_voiced_ms + 512
 
 
+@early_or_late
+def test_a_voice_that_came_back_must_be_in_doubt_as_long_again(settings: EndpointSettings) -> None:
+    at = 15 + int(settings.provisional_ms / MS) - 1
+    assert moves(EndpointPolicy(settings), [V] * 9 + [S] * 4 + [V] * 2 + [S] * 4)[2:] == [
+        (14, "resumed"),
+        (at, "provisional_end"),
+    ]
+
+
 def test_a_voice_that_goes_on_softly_is_prepared_for_anew() -> None:
     policy = EndpointPolicy()
     assert moves(policy, [V] * 9 + [F] * 4) == [(1, "voice_start"), (9, "provisional_end")]
@@ -246,6 +255,19 @@ def test_no_delay_is_longer_than_the_cap(settings: EndpointSettings) -> None:
 def test_an_endless_voice_is_cut_and_goes_on_as_another_turn() -> None:
     policy = EndpointPolicy(EndpointSettings(longest_ms=1024))
     assert moves(policy, [V] * 40) == [(1, "voice_start"), (31, "too_long"), (33, "voice_start")]
+
+
+@pytest.mark.parametrize(
+    ("frames", "told"),
+    [
+        ([V] * 15 + [S] * 3, ["provisional_end", "too_long"]),
+        ([V] * 10 + [S] * 4 + [V] * 3, ["provisional_end", "resumed", "too_long"]),
+        ([V] * 8 + [S] * 8, ["provisional_end", "commit"]),
+    ],
+)
+def test_what_comes_together_with_the_longest_turn_is_told_too(frames: list[float], told: list[str]) -> None:
+    policy = EndpointPolicy(EndpointSettings(longest_ms=512, initial_ms=0, unsure_ms=0))
+    assert [move for _, move in moves(policy, frames)] == ["voice_start", *told]
 
 
 @early_or_late

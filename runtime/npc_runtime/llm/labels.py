@@ -1,6 +1,7 @@
 """Emotion labels: the 19 that the runtime knows, and the words that models write instead of them."""
 
 import difflib
+import math
 from functools import lru_cache
 
 from npc_runtime.events import EMOTION_LABELS, EmotionLabel, Strength
@@ -100,7 +101,7 @@ def strength_of(word: str) -> Strength | None:
         value = float(key)
     except ValueError:
         return None
-    if value != value:
+    if not math.isfinite(value):
         return None
     level = value * 3 + 0.5 if "." in key and 0 <= value <= 1 else value
     return STRENGTHS[min(3, max(1, int(min(level, 3)))) - 1]

@@ -63,7 +63,7 @@ class EndpointSettings:
     doubt: float = 0.5
     """Probability of speech below which it may be about to pause; between `leave` and `enter`."""
     provisional_ms: float = 32
-    """Doubt after which the reply is prepared: one frame. Speech holds as much about every six seconds, and work that
+    """Doubt after which the reply is prepared: one frame. Speech holds as much about every four seconds, and work that
     is taken back in time costs little."""
     gap_ms: float = 96
     """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
@@ -220,7 +220,8 @@ class EndpointPolicy:
             self._learn(self._initial, self.settings.forget)
         steps = {_State.IDLE: self._idle, _State.SPEAKING: self._speaking, _State.PAUSED: self._paused}
         move = steps[self._state](chunk_ms, p_speech)
-        if self.speaking and self._now - self._start >= self.settings.longest_ms:
+        # What the frame itself decided is told first: who prepares replies must hear of every pause and its end.
+        if move is Move.NONE and self.speaking and self._now - self._start >= self.settings.longest_ms:
             move = Move.TOO_LONG
         return self._decided(move)
 
