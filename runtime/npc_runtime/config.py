@@ -50,6 +50,8 @@ class SttSettings(_Section):
     """A model id, or the folder of a Whisper model in CTranslate2 format; empty: the default for the language."""
     language: str = ""
     """Language that the player speaks; empty: the character's language."""
+    smart_turn: bool = False
+    """Whether the Smart Turn model helps to tell a pause from the end; get it with `models pull smart-turn-v3`."""
 
 
 class TtsSettings(_Section):

@@ -19,6 +19,7 @@ from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
 from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
+from npc_runtime.stt.smart_turn import GOES_ON, SmartTurn
 from npc_runtime.stt.whisper import WhisperEngine
 from npc_runtime.tts.piper import PiperVoice
 
@@ -62,6 +63,32 @@ class LaneEars:
         if self._engine is None:
             self._engine = WhisperEngine(self._folder, threads=self._threads)
         return self._engine
+
+
+class LaneTurns:
+    """Smart Turn in a lane of its own: it must not wait for recognition, with which it competes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lane = Lane("turn")
+        self._model: SmartTurn | None = None
+
+    async def start(self) -> None:
+        """Load the model."""
+        await self._lane.run(lambda _: self._loaded())
+
+    async def goes_on(self, samples: Samples) -> bool:
+        """Whether the player has hardly finished, by the sound of an utterance of 16 kHz."""
+        return await self._lane.run(lambda _: self._loaded().probability(samples)) < GOES_ON
+
+    def close(self) -> None:
+        """Free the model."""
+        self._lane.close()
+
+    def _loaded(self) -> SmartTurn:
+        if self._model is None:
+            self._model = SmartTurn(self._path)
+        return self._model
 
 
 class LaneMouth:
@@ -139,6 +166,8 @@ class Engines:
         threads = settings.threads
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
         self.ears = LaneEars(self._model("stt", settings.stt.model, language).path, threads.stt or min(cores, 4))
+        turns = settings.stt.smart_turn
+        self.turns = LaneTurns(self._model("turn", "smart-turn-v3", language).path) if turns else None
         self.mind = self._mind(cores)
         self.mouth = LaneMouth(self._voice, threads.tts or 1, self._cache / "voices")
 
@@ -166,6 +195,8 @@ class Engines:
             tasks.start_soon(attempt, self.mind.start, failures)
             if ears:
                 tasks.start_soon(attempt, self.ears.start, failures)
+                if self.turns is not None:
+                    tasks.start_soon(attempt, self.turns.start, failures)
             for character in characters:
                 tasks.start_soon(attempt, partial(self.mouth.start, character), mute)
         if len(mute) == len(characters):
@@ -182,8 +213,9 @@ class Engines:
     async def aclose(self) -> None:
         """End all engines."""
         await self.mind.aclose()
-        for lane in (self.ears, self.mouth):
-            await anyio.to_thread.run_sync(lane.close)
+        for lane in (self.ears, self.mouth, self.turns):
+            if lane is not None:
+                await anyio.to_thread.run_sync(lane.close)
 
     def _model(self, kind: Kind, configured: str, language: str) -> LocatedModel:
         wanted = configured or self._registry.default(kind, language).id

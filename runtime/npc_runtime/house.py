@@ -1,9 +1,9 @@
 """House: what all live sessions share: time, ears for their microphones, and places for turns."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 from npc_runtime.clock import Clock, MonotonicClock
+from npc_runtime.speech import Samples
 from npc_runtime.stt.listener import Detector
 
 
@@ -13,20 +13,33 @@ class House:
     Args:
         detector: Makes a voice detector for one microphone.
         clock: Time.
+        goes_on: Tells by its sound whether an utterance will go on after a pause; optional.
         places: Turns that may be made at the same time; whoever comes then is told that the character is busy.
     """
 
-    def __init__(self, detector: Callable[[], Detector], *, clock: Clock | None = None, places: int = 4) -> None:
+    def __init__(
+        self,
+        detector: Callable[[], Detector],
+        *,
+        clock: Clock | None = None,
+        goes_on: Callable[[Samples], Awaitable[bool]] | None = None,
+        places: int = 4,
+    ) -> None:
         self.detector = detector
+        self.goes_on = goes_on
         self.clock = clock or MonotonicClock()
         self._free = places
 
-    @contextmanager
-    def place(self) -> Iterator[bool]:
-        """Take one of the places for turns; says whether there was one."""
-        taken = self._free > 0
-        self._free -= taken
-        try:
-            yield taken
-        finally:
-            self._free += taken
+    def take_place(self) -> Callable[[], None] | None:
+        """Take one of the places for turns.
+
+        Returns:
+            What gives it back, to be called once; None if there is no place.
+        """
+        if not self._free:
+            return None
+        self._free -= 1
+        return self._give_back
+
+    def _give_back(self) -> None:
+        self._free += 1

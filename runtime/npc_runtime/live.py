@@ -5,7 +5,7 @@ What the game says comes in through `handle` and `audio`; everything for the gam
 
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -182,6 +182,7 @@ class Live:
         if self._addressed is not character:
             return
         self._addressed = None
+        self._forget_speech()
         self._stage.withdraw()
         on = self._stage.current
         if on is not None and on.character is character:
@@ -199,6 +200,8 @@ class Live:
     def _typed(self, text: str, character: CharacterFile) -> None:
         if not text.strip():
             raise InputError("There is nothing to say: the text is empty.", code="bad_message")
+        self._policy.reset(hold=self._hold)  # what was being said aloud is not finished any more
+        self._forget_speech()
         self._warming.cancel()
         self._stage.reply(character, text)
 
@@ -206,6 +209,7 @@ class Live:
         self._whom()
         self._stage.withdraw()
         self._listener = Listener(self._house.detector(), self._policy, message.rate, message.mode, self._barge_in)
+        self._forget_speech()
         self._hold = message.mode == "push_to_talk"
         self._fed_ms = self._quiet_ms = 0.0
         self._murmur = False
@@ -224,7 +228,7 @@ class Live:
 
     def _take(self, heard: list[ListenerEvent]) -> None:
         if self._addressed is None:
-            return
+            heard = [event for event in heard if isinstance(event, Partial)]
         for event in heard:
             match event:
                 case VoiceStart():
@@ -233,7 +237,9 @@ class Live:
                     self._interrupted()
                 case ProvisionalEnd():
                     if self._is_players(event.last_voiced_ms):
-                        self._answer(event)
+                        on = self._answer(event)
+                        if self._house.goes_on is not None:
+                            self._tasks.start_soon(self._doubt, on, event.samples, self._house.goes_on)
                 case Resumed():
                     if self._stage.withdraw() and self._paused_ms is None:
                         self._tell("attending")
@@ -241,9 +247,9 @@ class Live:
                 case Commit():
                     self._ended(event)
                 case Partial():
-                    self._tasks.start_soon(self._show, event.samples)
+                    self._show(event.samples)
                 case Nothing():
-                    if not self._murmur:
+                    if not self._murmur and self._stage.current is None:
                         self._tell("idle")
 
     def _voice_starts(self) -> None:
@@ -295,21 +301,40 @@ class Live:
         if self._listener is not None and self._stage.draft is on:
             self._take(self._listener.hint(turn_hint(heard.text, heard.language), on.revision))
 
-    async def _show(self, samples: Samples) -> None:
-        """Tell the game what has been understood so far."""
-        character, listener = self._addressed, self._listener
+    async def _doubt(self, on: Performance, samples: Samples, goes_on: Callable[[Samples], Awaitable[bool]]) -> None:
+        """Wait longer where the sound of a pause says that the player goes on."""
         try:
-            if character is None:
-                return
+            unfinished = await goes_on(samples)
+        except Exception:
+            _log.exception("Smart Turn failed")  # the words and the melody decide, as they do without it
+            return
+        if unfinished and self._listener is not None and self._stage.draft is on:
+            self._listener.veto(on.revision)
+
+    def _forget_speech(self) -> None:
+        self._paused_ms = None
+        self._carried = _NONE
+
+    def _show(self, samples: Samples) -> None:
+        """Tell the game what has been understood so far, unless it is the character's own voice, or nobody's."""
+        if self._listener is None:
+            return
+        if self._addressed is None or self._murmur:
+            self._listener.partial_done()
+        else:
+            self._tasks.start_soon(self._understand, samples, self._addressed, self._listener)
+
+    async def _understand(self, samples: Samples, character: CharacterFile, listener: Listener) -> None:
+        try:
             heard = await self._session.transcribe(character, samples, rank=_PARTIAL)
         except Exception:  # the final transcript will say what is wrong
             return
         finally:
-            if listener is not None:
-                listener.partial_done()
+            listener.partial_done()
         if heard.text and not self._murmur and self._hearing_voice:
             self._outgoing.put(heard_event(heard, character.id, final=False))
-            self._warm(said=_WAVERING.sub("", heard.text))
+            if self._stage.draft is None:
+                self._warm(said=_WAVERING.sub("", heard.text))
 
     def _free(self, on: Performance) -> None:
         """A turn has left the stage."""

@@ -44,8 +44,9 @@ class Outgoing:
         Raises:
             EngineError: The game does not take what it is sent.
         """
-        async for event in self._receive:
-            yield event
+        with self._receive:
+            async for event in self._receive:
+                yield event
         if self._lost:
             raise EngineError("The game does not take what it is sent.", hint="read messages all the time")
 

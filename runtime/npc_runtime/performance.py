@@ -1,5 +1,6 @@
 """Performance: one turn on the stage, from the first guess at the player's words until its last sound is heard."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -30,10 +31,24 @@ class Performance:
     turn: Turn | None = None
     """None while the words are still being recognised."""
 
+    place: Callable[[], None] | None = None
+    """Leaves its place among the turns that are made."""
+
     @property
     def number(self) -> int:
         """Of the turn; 0 as long as there is none."""
         return self.turn.number if self.turn is not None else 0
+
+    def leave_place(self) -> None:
+        """Let another turn have its place, if it had one."""
+        place, self.place = self.place, None
+        if place is not None:
+            place()
+
+    def cancel(self) -> None:
+        """Stop all work for it; others need not wait until it has unwound."""
+        self.scope.cancel()
+        self.leave_place()
 
     def commit(self) -> None:
         """The player has finished: let what is ready out, and the rest as it is made."""
@@ -43,5 +58,5 @@ class Performance:
 
     def withdraw(self) -> None:
         """Stop all work for it, and let nothing more out."""
-        self.scope.cancel()
+        self.cancel()
         self.outbox.discard()

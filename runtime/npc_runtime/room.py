@@ -52,7 +52,13 @@ class Room:
         self._seed = seed
         self._clock = MonotonicClock()
         self._mouth = PreparedMouth(engines.mouth)
-        self._house = House(VoiceDetector, clock=self._clock, places=2 * settings.llm.slots)
+        turns = engines.turns
+        self._house = House(
+            VoiceDetector,
+            clock=self._clock,
+            goes_on=turns.goes_on if turns is not None else None,
+            places=2 * settings.llm.slots,
+        )
         self._lag = LagMeter(self._clock)
         self._sessions = 0
 

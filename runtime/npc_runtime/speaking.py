@@ -172,7 +172,7 @@ def _heard(clauses: Sequence[SpokenClause], played_ms: float) -> list[SpokenClau
             heard.append(clause)
         elif clause.start_ms < played_ms:
             share = (played_ms - clause.start_ms) / (clause.end_ms - clause.start_ms)
-            words = clause.text[: int(len(clause.text) * share)].rsplit(" ", 1)[0]
-            if words and share > 0:
+            words = clause.text[: int(len(clause.text) * share)].rpartition(" ")[0]
+            if words:
                 heard.append(replace(clause, text=f"{words} …"))
     return heard

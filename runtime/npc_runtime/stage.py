@@ -132,7 +132,7 @@ class Stage:
             return
         if on.playout.sounding:
             self._outgoing.put(events.SpeechStop(turn=on.number))
-        on.scope.cancel()
+        on.cancel()
         self._close(on, played_ms=on.playout.played_ms)
         on.outbox.discard()
 
@@ -151,8 +151,11 @@ class Stage:
         self._tasks.start_soon(self._run, on, lambda: self._in_place(on, work))
 
     async def _in_place(self, on: Performance, work: Callable[[], Awaitable[None]]) -> None:
-        with self._house.place() as free:
-            await (work() if free else self._recite(on, busy_lines(on.character)[0]))
+        on.place = self._house.take_place()
+        try:
+            await (work() if on.place else self._recite(on, busy_lines(on.character)[0]))
+        finally:
+            on.leave_place()
 
     async def _run(self, on: Performance, work: Callable[[], Awaitable[None]]) -> None:
         with on.scope:
@@ -162,13 +165,14 @@ class Stage:
                 await on.playout.over()
                 self._close(on, played_ms=None)
             except Exception as error:  # a bug of ours ends the turn, never the session
-                self._break(on, error)
+                if not on.scope.cancel_called:
+                    self._break(on, error)
 
     async def _hear(self, on: Performance, samples: Samples) -> None:
         try:
             heard = await self._recognised(on, samples)
-        except EngineError as error:
-            await self._think(on, "", failure=error)
+        except Exception as error:  # whatever is wrong with the ears, the character says so
+            await self._think(on, "", failure=_known(error))
             return
         on.trace.mark("stt")
         on.outbox.put(heard_event(heard, on.character.id))
@@ -203,10 +207,8 @@ class Stage:
         self._leave(on)
 
     def _break(self, on: Performance, error: BaseException) -> None:
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        message = f"The turn failed unexpectedly: {error!r}"
-        self._outgoing.put(events.Error(code="internal", message=message, turn=on.number or None))
+        known = _known(error)
+        self._outgoing.put(events.Error(code=known.code, message=known.message, turn=on.number or None))
         self._outgoing.put(events.State(character=on.character.id, stage="idle"))
         on.withdraw()
         self._leave(on)
@@ -223,6 +225,15 @@ class Stage:
         on = self.current
         if isinstance(event, events.SpeechAudio) and on is not None and event.turn == on.number:
             on.playout.sent(event)
+
+
+def _known(error: BaseException) -> NpcError:
+    """A failure as the game is told of it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, NpcError):
+        return error
+    return NpcError(f"The turn failed unexpectedly: {error!r}", code="internal")
 
 
 async def _pace(on: Performance, start_ms: float) -> None:

@@ -281,8 +281,6 @@ def play(library: Library) -> Play:
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks, AsyncExitStack() as stack:
             game = Game(library, tasks, ears or Ears(), mind or Mind(), mouth or Mouth(), house or new_house())
-            # Not closed by the session yet: it would be told as a fault of whatever test runs when it is collected.
-            stack.callback(game.outgoing._receive.close)
             async with game.live:
                 tasks.start_soon(game.read)
                 if reports:

@@ -60,7 +60,6 @@ async def test_a_short_noise_does_not_stop_the_character(play: "Play", reports: 
     assert game.finished == [(1, "done")]
 
 
-# Fails: what is recognised of it is not shown, but recognised all the same, while mind and mouth need the processor.
 async def test_what_is_heard_of_the_character_is_not_recognised(play: "Play") -> None:
     async with play(mind=Mind((0.1, LONG))) as game:
         game.echo = 0.35
@@ -201,7 +200,6 @@ async def test_what_was_answered_is_not_heard_again(play: "Play") -> None:
     assert len(second) == pytest.approx(len(first), abs=8000)
 
 
-# Fails: the words that were carried over wait for the next utterance, however late and to whom it comes.
 @pytest.mark.parametrize("way", ["turned away", "microphone"])
 async def test_what_was_given_up_is_not_heard_with_later_words(play: "Play", way: str) -> None:
     async with play(ears=Ears((0.05, "Mend")), mind=Mind((5.0, LONG), (0.1, REPLY))) as game:

@@ -184,7 +184,6 @@ async def test_a_game_that_does_not_play_has_not_been_heard(play: "Play") -> Non
     assert game.mind.remembers() == ["Hello.", "[emotion joy weak] Good day …"]
 
 
-# Fails: a word that was not heard to its end is kept as a fragment, here "Certa …".
 async def test_half_a_word_was_not_heard(play: "Play") -> None:
     async with play(mind=Mind((0.1, "[emotion joy weak] Certainly not. No."))) as game:
         await game.type()
@@ -267,7 +266,6 @@ async def test_words_come_faster_than_they_can_be_answered(play: "Play") -> None
     ]
 
 
-# Fails: what was taken back keeps its place until its engines have stopped, so the player is told to wait for himself.
 async def test_nobody_has_to_wait_for_what_was_taken_back(play: "Play") -> None:
     async with play(ears=Ears((0.3, "Mend my sword."), unwinding=0.8), house=new_house(places=2)) as game:
         await game.listen()

@@ -136,7 +136,6 @@ async def test_a_game_that_never_reads_is_given_up_and_may_leave(play: "Play") -
     assert len(game.told) < 4200
 
 
-# Fails: the receiving end of the queue is never closed, so Python warns when it is collected.
 async def test_a_session_that_is_over_leaves_nothing_open() -> None:
     outgoing = Outgoing()
     outgoing.put(events.State(character="brynja", stage="idle"))

@@ -64,7 +64,6 @@ async def test_ears_that_hang(play: "Play") -> None:
     assert "recognised" in error.message and error.hint
 
 
-# Fails: a bug in the ears is told twice, without words of the character, the first time before the player has finished.
 @pytest.mark.parametrize("fault", [ValueError("bug"), ModelError("The model is damaged.")], ids=["bug", "model"])
 async def test_ears_that_fail_in_another_way(play: "Play", fault: Exception) -> None:
     async with play(ears=Ears((0.1, fault))) as game:
@@ -247,7 +246,6 @@ class Sore(Ears):
             raise self.fault from cancelled
 
 
-# Fails with a bug: what was taken back in silence is told as an error.
 @pytest.mark.parametrize("fault", [DEAF, ValueError("bug")], ids=["engine", "bug"])
 async def test_ears_that_fail_when_they_are_stopped(play: "Play", fault: Exception) -> None:
     async with play(ears=Sore(fault, (HANG,), (0.1, "Mend my sword."))) as game:

@@ -159,7 +159,6 @@ async def test_a_partial_that_comes_late_is_not_shown(play: "Play") -> None:
     assert "hearing Mend" not in game.lines()
 
 
-# Fails: the prompt is read ahead although the mind already answers, and what is read knows less than the answer.
 async def test_a_partial_that_comes_in_a_pause_does_not_disturb_the_answer(play: "Play") -> None:
     async with play(ears=Ears((0.05, "Mend it."), partial=(0.3, "Mend it")), mind=Mind((2.0, REPLY))) as game:
         game.ears.on_partial = lambda: setattr(game, "level", QUIET)
@@ -172,7 +171,6 @@ async def test_a_partial_that_comes_in_a_pause_does_not_disturb_the_answer(play:
         assert not any(job.rank and job.started > answer.started for job in game.mind.jobs)
 
 
-# Fails: a partial that comes while nobody is talked to is never given back to the listener.
 async def test_partials_go_on_after_the_player_turned_away_and_back(play: "Play") -> None:
     async with play(ears=Ears(partial=(0.05, "Mend"))) as game:
         await game.listen()
@@ -269,7 +267,6 @@ async def test_a_microphone_that_is_switched_off_ends_the_turn(play: "Play") -> 
     assert game.lines()[3:] == ["thinking", "heard Mend my sword.", *SAID]
 
 
-# Fails within the first 96 ms: the pause of the old stream is told as `thinking` on the clock of the new one.
 @pytest.mark.parametrize("pause", [60, 250])
 async def test_a_microphone_that_starts_anew_forgets_what_was_said(play: "Play", pause: int) -> None:
     async with play(mind=Mind((HANG,))) as game:
@@ -320,7 +317,6 @@ async def test_who_turns_away_in_a_pause_is_not_answered(play: "Play") -> None:
     assert game.session.turns == 0
 
 
-# Fails: `Nothing` is told as `idle` whatever the character does by then.
 async def test_a_noise_that_ends_while_the_character_answers_does_not_make_it_idle(play: "Play") -> None:
     async with play(mind=Mind((1.0, REPLY))) as game:
         await game.listen()
@@ -334,7 +330,6 @@ async def test_a_noise_that_ends_while_the_character_answers_does_not_make_it_id
     assert game.lines(before) == ["heard Hello.", "thinking", *SAID]
 
 
-# Fails: the end of the words that were spoken before still comes, and cuts off the answer to what was written.
 async def test_who_writes_in_a_pause_is_answered(play: "Play") -> None:
     async with play() as game:
         await game.listen()

@@ -101,7 +101,7 @@ def strength_of(word: str) -> Strength | None:
         value = float(key)
     except ValueError:
         return None
-    if not math.isfinite(value):
+    if math.isnan(value):
         return None
     level = value * 3 + 0.5 if "." in key and 0 <= value <= 1 else value
-    return STRENGTHS[min(3, max(1, int(min(level, 3)))) - 1]
+    return STRENGTHS[int(min(3, max(1, level))) - 1]

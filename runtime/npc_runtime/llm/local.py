@@ -166,7 +166,7 @@ class LocalModel:
                 return
 
     async def warm(self, request: Completion, *, said: str = "") -> None:
-        """Read a prompt into its slot, up to where the player speaks; gives way at once to whoever waits for a reply."""
+        """Read a prompt into its slot, up to where the player speaks; gives way at once to whoever waits for words."""
         if self._live:
             return
         scope = anyio.CancelScope()

@@ -15,6 +15,8 @@ from npc_runtime.stt.whisper_import import faster_whisper
 
 COMPLETE = 0.5
 """Probability above which the model means that the turn is over."""
+GOES_ON = 0.1
+"""Probability below which the model is sure enough that the player goes on to outweigh words that sound finished."""
 SECONDS = 8
 """What the model hears of a turn: its end."""
 _SAMPLES = SECONDS * 16_000
