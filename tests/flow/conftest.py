@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +279,7 @@ def play(library: Library) -> Play:
         character: str = "brynja",
     ) -> AsyncIterator[Game]:
         failure: Exception | None = None
-        async with anyio.create_task_group() as tasks, AsyncExitStack() as stack:
+        async with anyio.create_task_group() as tasks:
             game = Game(library, tasks, ears or Ears(), mind or Mind(), mouth or Mouth(), house or new_house())
             async with game.live:
                 tasks.start_soon(game.read)
