@@ -169,9 +169,15 @@ class Game:
 
 
 @contextmanager
-def serving(state: Path, log: Path, **environ: str) -> Iterator[Server]:
-    """A server on a free port that is ready; ended at once, if it still runs, with the context."""
-    state.mkdir()
+def started(state: Path, log: Path, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+    """A server on a free port that begins to load; ended at once, if it still runs, with the context.
+
+    Args:
+        state: Its folder for state, made if it is not there.
+        log: Receives what it writes to stderr.
+        environ: Its settings.
+    """
+    state.mkdir(exist_ok=True)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NPC_RUNTIME_")}
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
@@ -184,14 +190,21 @@ def serving(state: Path, log: Path, **environ: str) -> Iterator[Server]:
             encoding="utf-8",
         )
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, log.read_text(encoding="utf-8")
-        yield Server(process, json.loads(line), log)
+        yield process
     finally:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@contextmanager
+def serving(state: Path, log: Path, **environ: str) -> Iterator[Server]:
+    """A server that is ready; see `started`."""
+    with started(state, log, **environ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, log.read_text(encoding="utf-8")
+        yield Server(process, json.loads(line), log)
 
 
 class Microphone:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -31,6 +32,7 @@ from tests.engines._serving import (
     serving,
     sound,
     sounds,
+    started,
 )
 
 from npc_runtime.stt.whisper import WhisperEngine
@@ -43,6 +45,9 @@ LINE = "Which herbs are good for a deep wound?"
 SPOKEN = {name: str(about["text"]) for name, about in json.loads((AUDIO / "fixtures.json").read_text("utf-8")).items()}
 _TELLING = 6
 """Words from which on a small recogniser tells what was said: "Ah, a rogue." sounds like "Ah, I wrote." to it."""
+
+
+no_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to a process")
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +329,7 @@ def test_talk_answers_a_script(server: Server, folder: Path) -> None:
     assert done.stderr == "Loading the models …\n"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to a process")
+@no_signals
 async def test_ctrl_c_ends_everything_in_order(server: Server) -> None:
     children = psutil.Process(server.process.pid).children(recursive=True)
     assert children
@@ -339,4 +344,17 @@ async def test_ctrl_c_ends_everything_in_order(server: Server) -> None:
         assert end.value.rcvd is not None and end.value.rcvd.code == 1001
     out, _ = await anyio.to_thread.run_sync(lambda: server.process.communicate(timeout=10))
     assert (server.process.returncode, out, server.log.read_text("utf-8")) == (0, "", "")
+    assert psutil.wait_procs(children, timeout=1)[1] == []
+
+
+@no_signals
+@pytest.mark.parametrize("seconds", [0.8, 2.5])
+def test_ctrl_c_ends_it_while_it_loads(tmp_path: Path, seconds: float) -> None:
+    with started(tmp_path / "state", tmp_path / "log.txt") as process:
+        time.sleep(seconds)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert (process.returncode, (tmp_path / "log.txt").read_text("utf-8")) == (0, "")
+    assert not out
     assert psutil.wait_procs(children, timeout=1)[1] == []

@@ -1,5 +1,6 @@
 """Starting and ending: the port, the ready line, signals."""
 
+import asyncio
 import json
 import os
 import signal
@@ -105,6 +106,24 @@ def test_it_can_be_ended_while_the_engines_load() -> None:
         process.send_signal(signal.SIGTERM)
         out, log = process.communicate(timeout=10)
     assert (process.returncode, out.strip(), log) == (0, "engines freed", "")
+
+
+def test_small_messages_leave_at_once() -> None:
+    at_once: list[int] = []
+
+    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at_once.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def connect_once(sock: socket.socket) -> None:
+        async with await asyncio.start_server(look, sock=sock):
+            reader, writer = await asyncio.open_connection(*sock.getsockname())
+            assert await reader.read() == b""
+            writer.close()
+
+    with bind("127.0.0.1", 0) as sock:
+        asyncio.run(connect_once(sock))
+    assert at_once == [1]
 
 
 def test_a_port_in_use_names_its_user_and_the_way_out() -> None:
