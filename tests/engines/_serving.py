@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,19 +169,22 @@ class Game:
 
 
 @contextmanager
-def started(state: Path, log: Path, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+def started(
+    state: Path, log: Path, command: Sequence[str | Path] = (SCRIPT,), **environ: str
+) -> Iterator["subprocess.Popen[str]"]:
     """A server on a free port that begins to load; ended at once, if it still runs, with the context.
 
     Args:
         state: Its folder for state, made if it is not there.
         log: Receives what it writes to stderr.
+        command: Runs `npc-runtime`.
         environ: Its settings.
     """
     state.mkdir(exist_ok=True)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NPC_RUNTIME_")}
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            [SCRIPT, "serve", "--json", "--port", "0", "--state", state, "--seed", "1"],
+            [*command, "serve", "--json", "--port", "0", "--state", state, "--seed", "1"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

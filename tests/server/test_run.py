@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -44,7 +46,7 @@ SERVE = textwrap.dedent(
         def characters(self): return ()
         def open_session(self, hello): return Session()
         def traces(self): return ()
-        def health(self): return {}
+        def health(self, *, reset=False): return {}
 
     @asynccontextmanager
     async def open_room(library, settings, *, seed):
@@ -63,14 +65,15 @@ SERVE = textwrap.dedent(
 )
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", SERVE, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
+@contextmanager
+def start(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    """A server; ended at once, if it still runs, with the context."""
+    command = [sys.executable, "-c", SERVE, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def line(process: "subprocess.Popen[str]") -> str:
