@@ -32,6 +32,15 @@ PATIENCE_S = 5.0
 """How long a job may go on after it was told to stop; longer than a healthy step between two checks."""
 
 
+_THREAD = "lane-"
+"""How the names of the threads begin."""
+
+
+def stuck_lanes() -> int:
+    """How many lanes work yet; once all are closed, how many never came back."""
+    return sum(thread.name.startswith(_THREAD) for thread in threading.enumerate())
+
+
 class Stopped(Exception):
     """Raised inside a job by `check` once it should end."""
 
@@ -249,7 +258,7 @@ class Lane:
         )
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name=f"lane-{self.name}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"{_THREAD}{self.name}", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:

@@ -132,6 +132,9 @@ class Mouth:
 class Scripted:
     """What a room needs of engines."""
 
+    turns = None
+    """No second opinion on pauses."""
+
     def __init__(self) -> None:
         self.ears, self.mind, self.mouth = Ears(), Mind(), Mouth()
 

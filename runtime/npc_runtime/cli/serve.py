@@ -14,6 +14,7 @@ import anyio
 from npc_runtime.cli import console
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
+from npc_runtime.lane import stuck_lanes
 from npc_runtime.room import open_room
 from npc_runtime.server.guard import Gate, gate
 from npc_runtime.server.hub import Hub
@@ -50,8 +51,12 @@ def serve(library: Library, settings: Settings, *, as_json: bool = False, seed: 
         console.out(json.dumps(line) if as_json else f"npc-runtime is ready at {url} (Ctrl+C ends it)")
         sys.stdout.flush()
 
+    before = stuck_lanes()
     with sock:
         anyio.run(_serve, partial(open_room, library, settings, seed=seed), rule, sock, asked.limits, ready)
+    if stuck_lanes() > before:  # an orderly end would tear the engine out of its native call, and abort
+        console.flush()
+        os._exit(0)
     return 0
 
 
