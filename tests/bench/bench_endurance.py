@@ -7,7 +7,7 @@ then many sessions of one turn each. With the real engines: a server, its memory
 USS) after more and more typed turns, and its share of one core while a game is connected and nobody talks. Sound counts
 as played as soon as it is there. Growth is that of the second half: in the first, bounded stores fill up, such as the
 history, the latest traces, and the prompts that the language model keeps (`llm.cache_mb`). `--why` shows which lines of
-Python hold what was added.
+Python hold what was added; tracing takes memory of its own, so that the figures of this process mean little then.
 Goals: <= 1 KB per scripted turn and session, <= 20 KB per real turn, idle <= 1 % of one core.
 """
 
