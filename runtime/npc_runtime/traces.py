@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from npc_runtime.events import Usage
 from npc_runtime.files import cannot_write
+from npc_runtime.lock import held
 
 MOST_BYTES = 1 << 20
 """Size of a file of traces, a few thousand turns; what does not fit begins a new one."""
@@ -135,6 +136,7 @@ class TraceFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "traces.jsonl"
         self.older = folder / "traces.1.jsonl"
+        self._lock = folder / "traces.lock"
 
     def __call__(self, record: TurnRecord) -> None:
         """Append one line.
@@ -145,23 +147,27 @@ class TraceFile:
         line = (json.dumps(record.as_json(), ensure_ascii=False) + "\n").encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Opened for each line, so that another process can move the file away.
-            with self.path.open("ab+") as file:
-                size = file.tell()
-                if size:
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":  # a full disk or a killed process left half a line
-                        line = b"\n" + line
-                if size + len(line) <= MOST_BYTES:
-                    file.write(line)
-                    return
-            # Windows does not move a file that another process has open: then this one grows until the next turn.
-            with suppress(PermissionError):
-                os.replace(self.path, self.older)
-            with self.path.open("ab") as file:
-                file.write(line)
+            # Two that look for the end of the file, or move it, at the same moment would see each other's half lines.
+            with held(self._lock, poll=0.005):
+                self._append(line)
         except OSError as error:
             raise cannot_write(self.path, error) from error
+
+    def _append(self, line: bytes) -> None:
+        with self.path.open("ab+") as file:
+            size = file.tell()
+            if size:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a full disk or a killed process left half a line
+                    line = b"\n" + line
+            if size + len(line) <= MOST_BYTES:
+                file.write(line)
+                return
+        # Windows does not move a file that somebody reads: then this one grows until the next turn.
+        with suppress(PermissionError):
+            os.replace(self.path, self.older)
+        with self.path.open("ab") as file:
+            file.write(line)
 
 
 class _Courier:

@@ -95,7 +95,7 @@ def test_a_full_file_makes_room_and_one_old_one_is_kept(tmp_path: Path) -> None:
             traces.add(record(2))
         assert older.read_bytes() == b"%d" % round_ * (MOST_BYTES - 10) + b"\n"
         assert [shown["turn"] for shown in lines(path)] == [1, 2]
-    assert set(tmp_path.iterdir()) == {path, older}
+    assert set(tmp_path.glob("*.jsonl")) == {path, older}
 
 
 def test_no_file_is_larger_than_the_limit(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_no_file_is_larger_than_the_limit(tmp_path: Path) -> None:
     with Traces(tmp_path) as traces:
         traces.add(record())
     assert path.stat().st_size == MOST_BYTES
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(tmp_path.glob("*.jsonl")) == [path]
 
 
 def test_half_a_line_that_a_crash_left_does_not_spoil_the_next(tmp_path: Path) -> None:

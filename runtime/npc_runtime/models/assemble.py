@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from npc_runtime.errors import ModelError
-from npc_runtime.models.lock import held
+from npc_runtime.lock import held
 from npc_runtime.models.registry import Blob, ModelEntry, ModelFile
 from npc_runtime.models.store import downloads_folder, model_folder, writing
 

@@ -1,4 +1,4 @@
-"""A lock between processes: only one of them fetches or assembles a model at a time.
+"""A lock between processes: only one of them does what two must not do at a time.
 
 The operating system holds the lock and drops it when the process ends, however it ends, so that no lock is ever stale.
 """
