@@ -4,7 +4,7 @@ PAD is pleasure, arousal, dominance, each -1..1 (Mehrabian 1996).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from npc_runtime.content.character import Traits
@@ -54,20 +54,24 @@ _OCTANTS: Mapping[tuple[bool, bool, bool], str] = MappingProxyType(
 
 def emotion_pad(label: EmotionLabel, strength: Strength) -> Pad:
     """The PAD point of a felt emotion."""
-    pleasure, arousal, dominance = LABEL_PAD[label]
     share = INTENSITY[strength]
-    return round(pleasure * share, 3), round(arousal * share, 3), round(dominance * share, 3)
+    return rounded(vector(part * share for part in LABEL_PAD[label]))
 
 
-def resting_mood(traits: Traits) -> Mood:
-    """The mood that a temperament rests in.
+def strength_at(intensity: float) -> Strength:
+    """The strength whose `INTENSITY` lies nearest."""
+    return "weak" if intensity < 0.5 else "normal" if intensity < 0.825 else "strong"
+
+
+def resting_pad(traits: Traits) -> Pad:
+    """The PAD point that a temperament rests in.
 
     Mehrabian (1996) predicts it from extraversion, agreeableness, openness, conscientiousness and emotional stability.
     Authors write neuroticism, which is stability's opposite, so its sign is turned here.
     """
     o, c, e, a = traits.openness, traits.conscientiousness, traits.extraversion, traits.agreeableness
     stability = -traits.neuroticism
-    return mood(
+    return bounded(
         (
             0.21 * e + 0.59 * a + 0.19 * stability,
             0.15 * o + 0.30 * a - 0.57 * stability,
@@ -76,11 +80,38 @@ def resting_mood(traits: Traits) -> Mood:
     )
 
 
+def resting_mood(traits: Traits) -> Mood:
+    """The mood that a temperament rests in."""
+    return mood(resting_pad(traits))
+
+
 def mood(pad: Pad) -> Mood:
     """A PAD point with its octant's name and how far out it lies, in thirds of the longest distance, √3."""
-    rounded = (round(pad[0], 3), round(pad[1], 3), round(pad[2], 3))
+    shown = rounded(pad)
     distance = math.hypot(*pad)
-    label = "neutral" if distance == 0 else _OCTANTS[(pad[0] >= 0, pad[1] >= 0, pad[2] >= 0)]
+    pleasure, arousal, dominance = shown
+    label = _OCTANTS[(pleasure >= 0, arousal >= 0, dominance >= 0)] if any(shown) else "neutral"
     third = math.sqrt(3) / 3
     strength = "slightly" if distance <= third else "moderately" if distance <= 2 * third else "fully"
-    return Mood(label=label, strength=strength, pad=rounded)
+    return Mood(label=label, strength=strength, pad=shown)
+
+
+def clamped(value: float, low: float = -1.0, high: float = 1.0) -> float:
+    """The nearest number within bounds; what is not a number counts as 0."""
+    return min(max(0.0 if math.isnan(value) else value, low), high)
+
+
+def bounded(pad: Pad) -> Pad:
+    """The point with each part within -1..1."""
+    return vector(map(clamped, pad))
+
+
+def rounded(pad: Pad) -> Pad:
+    """The point as messages show it; what is stored and computed is never rounded."""
+    return vector(round(part, 3) + 0.0 for part in pad)  # -0.0 becomes 0.0
+
+
+def vector(parts: Iterable[float]) -> Pad:
+    """A PAD point of three numbers."""
+    pleasure, arousal, dominance = parts
+    return pleasure, arousal, dominance

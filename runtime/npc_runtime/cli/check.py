@@ -1,26 +1,30 @@
 """`check`: finds every mistake in authored files before a player does."""
 
-import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from npc_runtime.content.character import CharacterFile
-from npc_runtime.content.content_file import KINDS, ContentFile, is_content, read
-from npc_runtime.content.cross_check import character_problems, conversation_problems, repeated_ids
+from npc_runtime.cli.check_languages import language_problems, language_warnings
+from npc_runtime.config import FILE_NAME, Settings, load, problems
+from npc_runtime.content.content_file import KINDS, ContentFile, read
+from npc_runtime.content.conversation_check import conversation_problems
+from npc_runtime.content.cross_check import character_problems, repeated_ids
+from npc_runtime.content.folder_check import knowledge_problems, warnings
 from npc_runtime.content.library import Library
 from npc_runtime.content.pending import pending
-from npc_runtime.errors import InputError, Problem
+from npc_runtime.content.search import content_files, settings_files
+from npc_runtime.errors import InputError, NpcError, Problem
+from npc_runtime.models.registry import Registry
+from npc_runtime.models.store import own_registry
 from npc_runtime.resources import bundled
-
-_SETTINGS = "npc-runtime.toml"
 
 
 def check(paths: Sequence[Path]) -> int:
     """Check files and content folders, and print what is wrong with them.
 
-    Prints `file:line:column: message (hint)` for every mistake, the same with `note:` where parts do nothing yet, and
-    one line that sums up.
+    Prints `file:line:column: message (hint)` for every mistake, the same with `warning:` for what is allowed and
+    rarely meant, with `note:` where parts do nothing yet, and one line that sums up.
 
     Args:
         paths: Files, or folders that are searched with everything below them.
@@ -31,66 +35,62 @@ def check(paths: Sequence[Path]) -> int:
     Raises:
         InputError: A path does not exist, or there is nothing to check.
     """
-    found = list(dict.fromkeys(file for path in paths for file in _files(path)))
-    if not found:
-        hint = "content folders hold " + ", ".join(f"{kind}/*.yaml" for kind in KINDS) + f" and {_SETTINGS}"
+    authored, settings = content_files(paths), settings_files(paths)
+    if not authored and not settings:
+        hint = "content folders hold " + ", ".join(f"{kind}/*.yaml" for kind in KINDS) + f" and {FILE_NAME}"
         raise InputError(f"There is nothing to check in {', '.join(map(str, paths)) or 'no paths'}.", hint=hint)
-    settings = [path for path in found if path.name == _SETTINGS]
-    files = [read(path) for path in found if path.name != _SETTINGS]
-    problems = {problem for file in files for problem in file.problems}
-    problems.update(_across(files))
-    problems.update(problem for path in settings for problem in _settings_problems(path))
-    for problem in sorted(problems):
+    files = [read(path) for path in authored]
+    wrong = {problem for file in files for problem in file.problems}
+    wrong.update(problem for path in settings for problem in problems(path))
+    wrong.update(repeated_ids(files))
+    doubtful: set[Problem] = set()
+    folders: dict[Path, list[ContentFile]] = defaultdict(list)
+    for file in files:
+        folders[file.root].append(file)
+    for root, together in folders.items():
+        library = Library.load([root, bundled()])
+        wrong.update(_across(together, library))
+        doubtful.update(warnings(together, library))
+        doubtful.update(_languages(root, together, wrong))
+    for problem in sorted(wrong):
         sys.stdout.write(f"{problem}\n")
+    for problem in sorted(doubtful - wrong):
+        sys.stdout.write(_labelled("warning", problem))
     for file in files:
         if unused := pending(file):
             names = ", ".join(part.message for part in unused)
-            where = f"{file.path}:{unused[0].line}:{unused[0].column}"
-            sys.stdout.write(f"{where}: note: this version checks but does not use yet: {names}\n")
-    sys.stdout.write(_summary(len(found), len(problems)) + "\n")
-    return 1 if problems else 0
+            note = Problem(str(file.path), unused[0].line, unused[0].column, names)
+            sys.stdout.write(_labelled("note: this version checks but does not use yet", note))
+    sys.stdout.write(_summary(len(files) + len(settings), len(wrong), len(doubtful - wrong)) + "\n")
+    return 1 if wrong else 0
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-        return
-    if not path.is_dir():
-        raise InputError(f"{path} does not exist.", hint="check the spelling, or the folder you are in")
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        kind = Path(os.path.abspath(folder)).name
-        for name in sorted(names):
-            file = Path(folder, name)
-            if name == _SETTINGS or (kind in KINDS and is_content(file)):
-                yield file
-
-
-def _across(files: Sequence[ContentFile]) -> Iterator[Problem]:
+def _across(files: Sequence[ContentFile], library: Library) -> Iterator[Problem]:
     """What only shows when each file is seen together with its content folder and the bundled content."""
-    yield from repeated_ids(files)
-    libraries: dict[Path, Library] = {}
     for file in files:
-        if file.kind not in ("characters", "tests"):
-            continue
-        library = libraries.get(file.root)
-        if library is None:
-            library = libraries[file.root] = Library.load([file.root, bundled()])
-        if file.kind == "characters":
-            yield from character_problems(file, library.action_names)
-        else:
-            characters: dict[str, CharacterFile | None] = dict.fromkeys(library.ids)
-            characters.update({character.id: character for character in library.characters()})
-            yield from conversation_problems(file, characters)
+        yield from character_problems(file, library.action_names)
+        yield from knowledge_problems(file, library)
+        yield from conversation_problems(file, library)
 
 
-def _settings_problems(path: Path) -> list[Problem]:
-    from npc_runtime.config import problems
+def _languages(root: Path, files: Sequence[ContentFile], wrong: set[Problem]) -> Iterator[Problem]:
+    """Warnings about languages; what is plainly wrong goes into `wrong`."""
+    try:
+        settings = load(root)
+        known = Registry.load(own_registry(settings.model_cache))
+    except NpcError:  # a mistake in the settings, which is reported where they are checked
+        settings, known = Settings(), Registry.load()
+    for file in files:
+        wrong.update(language_problems(file, settings, known))
+        yield from language_warnings(file, settings, known)
 
-    return problems(path)
+
+def _labelled(label: str, problem: Problem) -> str:
+    return f"{Problem(problem.file, problem.line, problem.column, f'{label}: {problem.message}', problem.hint)}\n"
 
 
-def _summary(files: int, problems: int) -> str:
+def _summary(files: int, problems: int, warnings: int) -> str:
     checked = f"{files} file{'' if files == 1 else 's'} checked"
     found = f"{problems} problem{'' if problems == 1 else 's'}" if problems else "all good"
-    return f"{checked}, {found}"
+    doubts = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+    return f"{checked}, {found}{doubts}"

@@ -146,6 +146,19 @@ def talk(
 
 
 @app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="Where to make it.", metavar="DIR")],
+    name: Annotated[str | None, typer.Option("--name", help="What the character is called, in any script.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Add to a folder that has files; none is replaced.")] = False,
+) -> None:
+    """Make a mod folder with one character that works at once."""
+    from npc_runtime.cli.new import NAME_BY_DEFAULT
+    from npc_runtime.cli.new import new as run
+
+    raise typer.Exit(run(folder, NAME_BY_DEFAULT if name is None else name, force=force))
+
+
+@app.command()
 def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; the current folder if none.")] = None,
 ) -> None:
@@ -153,6 +166,26 @@ def check(
     from npc_runtime.cli.check import check as run
 
     raise typer.Exit(run(paths or [Path()]))
+
+
+@app.command("test")
+def test_conversations(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; the current folder if none.")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="How often each conversation is played.")] = 5,
+    pass_rate: Annotated[float, typer.Option("--pass-rate", help="The share of times that must go well.")] = 0.8,
+    json: Json = False,
+    content: Content = None,
+    state: State = None,
+) -> None:
+    """Play conversations with the real model, and tell where the characters do not do as expected."""
+    from functools import partial
+
+    from npc_runtime.cli.conversations import Request, content_of, found, run
+
+    files = found(paths or [Path()])
+    settings = _settings(content or content_of(files), state)
+    request = Request(files=files, seeds=seeds, pass_rate=pass_rate, json=json)
+    raise typer.Exit(_with_models(partial(run, request, settings), settings, ask=not json))
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """One file of a content folder: which kind it is, what it holds, and everything that is wrong with it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -20,6 +21,9 @@ from npc_runtime.errors import ContentError, Problem
 Kind = Literal["characters", "actions", "knowledge", "scenes", "tests"]
 """The folder that a file belongs into."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Stamp = tuple[int, int, int]
+"""When a file was written, in nanoseconds; its size in bytes; its number in the file system."""
 
 MODELS: Mapping[Kind, type[AuthoredFile]] = {
     "characters": CharacterFile,
@@ -93,14 +97,35 @@ def paths_of(root: Path, kind: Kind) -> list[Path]:
     """The files of a kind in a content folder, by name; none if there is no such folder."""
     folder = root / kind
     try:
-        return sorted(path for path in folder.iterdir() if is_content(path))
+        with os.scandir(folder) as found:
+            return [folder / name for name in sorted(file.name for file in found if is_content(file))]
     except OSError:
         return []
 
 
-def is_content(path: Path) -> bool:
-    """Whether a path looks like a content file: YAML, and not hidden."""
-    return path.suffix in (".yaml", ".yml") and not path.name.startswith(".") and path.is_file()
+def stamp(path: Path | str) -> Stamp | None:
+    """What of a file changes whenever it is written; None if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def stamps(roots: Iterable[Path], kinds: Iterable[Kind]) -> dict[str, Stamp]:
+    """The stamps of all files of some kinds in content folders, by path: what a look at them costs is little."""
+    found: dict[str, Stamp] = {}
+    for folder in [root / kind for root in roots for kind in kinds]:
+        with suppress(OSError), os.scandir(folder) as files:
+            for file in files:
+                if is_content(file) and (written := stamp(file.path)) is not None:
+                    found[file.path] = written
+    return found
+
+
+def is_content(file: Path | os.DirEntry[str]) -> bool:
+    """Whether something looks like a content file: YAML, and not hidden."""
+    return file.name.endswith((".yaml", ".yml")) and not file.name.startswith(".") and file.is_file()
 
 
 def _folder(path: Path) -> Path:

@@ -23,6 +23,8 @@ from npc_runtime.content.fields import (
 from npc_runtime.content.scene_file import SceneSpec
 from npc_runtime.events import EmotionLabel
 
+NO_ACTION = "none"
+"""The name of the action that is expected when nothing is to be done."""
 COMPARISON = r"^\s*(<|<=|>|>=|==)\s*-?[0-9]{1,3}(\.[0-9]{1,6})?\s*$"
 RELATION = r"^(increases|decreases|unchanged|\s*(<|<=|>|>=|==)\s*-?[0-9]{1,3}(\.[0-9]{1,6})?\s*)$"
 

@@ -1,20 +1,17 @@
 """What can only be seen by looking at several files: names that no other file defines, and ids that clash."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from npc_runtime.content.action import ActionPack
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.content_file import ContentFile
-from npc_runtime.content.conversation import ConversationTest
 from npc_runtime.content.model_check import suggest
 from npc_runtime.errors import Problem
 
-_VOICE_LANGUAGE = re.compile(r"([a-z]{2,3})_[A-Z]{2}-")
+VOICE_LANGUAGE = re.compile(r"([a-z]{2,3})_[A-Z]{2}-")
 """How Piper voices are named: `en_US-joe-medium`."""
-NO_ACTION = "none"
-"""What a test expects when nothing is to be done."""
 
 
 def character_problems(file: ContentFile, known_actions: Collection[str]) -> list[Problem]:
@@ -38,36 +35,10 @@ def character_problems(file: ContentFile, known_actions: Collection[str]) -> lis
                 message = f"`{step.action}` is not among this character's `actions`"
                 where = ("goals", index, "do", at, "action")
                 problems.append(source.problem(where, message, suggest(step.action, character.actions)))
-    spoken = _VOICE_LANGUAGE.match(character.voice.name)
+    spoken = VOICE_LANGUAGE.match(character.voice.name)
     if spoken and spoken.group(1) != character.language.split("-")[0]:
         message = f"this voice speaks `{spoken.group(1)}`, but the character's language is `{character.language}`"
         problems.append(source.problem(("voice", "name"), message, "change one of the two"))
-    return problems
-
-
-def conversation_problems(file: ContentFile, characters: Mapping[str, CharacterFile | None]) -> list[Problem]:
-    """What is wrong with a conversation test, given the characters.
-
-    Args:
-        file: A test file.
-        characters: By id; None for those whose own file has mistakes.
-    """
-    test, source = file.model, file.source
-    if not isinstance(test, ConversationTest) or source is None:
-        return []
-    if test.character not in characters:
-        message = f"there is no character `{test.character}`"
-        return [source.problem(("character",), message, suggest(test.character, sorted(characters)))]
-    character = characters[test.character]
-    if character is None:
-        return []
-    problems = []
-    for index, turn in enumerate(test.turns):
-        name = turn.expect.action
-        if name is not None and name not in (*character.actions, NO_ACTION):
-            message = f"`{name}` is not among the actions of `{test.character}`"
-            where = ("turns", index, "expect", "action")
-            problems.append(source.problem(where, message, suggest(name, character.actions)))
     return problems
 
 
@@ -76,19 +47,28 @@ def repeated_ids(files: Iterable[ContentFile]) -> list[Problem]:
 
     Files of different content folders may share ids: the first folder wins.
     """
-    seen: dict[tuple[Path, str | None, str], Path] = {}
-    problems = []
-    for file in files:
-        first = seen.setdefault((file.root, file.kind, file.id), file.path)
+    seen = SeenIds()
+    return [problem for file in files for problem in seen.clashes(file)]
+
+
+class SeenIds:
+    """The ids that files have taken so far."""
+
+    def __init__(self) -> None:
+        self._owners: dict[tuple[Path, str | None, str], Path] = {}
+
+    def clashes(self, file: ContentFile) -> list[Problem]:
+        """Take the ids of one more file, and say which another one has already."""
+        first = self._owners.setdefault((file.root, file.kind, file.id), file.path)
         if first != file.path:
             message = f"`{file.id}` is already the id of {first.name}"
-            problems.append(Problem(str(file.path), 0, 0, message, "rename one of the files"))
-            continue
+            return [Problem(str(file.path), 0, 0, message, "rename one of the files")]
+        problems = []
         if isinstance(file.model, ActionPack) and file.source is not None:
             for name in file.model.actions:
-                other = seen.setdefault((file.root, "action", name), file.path)
+                other = self._owners.setdefault((file.root, "action", name), file.path)
                 if other != file.path:
                     message = f"the action `{name}` is already defined in {other.name}"
                     hint = "remove one of them, or rename it"
                     problems.append(file.source.problem(("actions", name), message, hint, key=True))
-    return problems
+        return problems

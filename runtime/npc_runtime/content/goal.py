@@ -1,9 +1,11 @@
 """Goals of a character: when something is said or happens, and what the character then does."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
+from npc_runtime.content.action import Scalar
 from npc_runtime.content.fields import (
     Authored,
     ConditionText,
@@ -20,6 +22,19 @@ from npc_runtime.content.fields import (
 )
 from npc_runtime.events import EmotionLabel
 
+MAX_EXAMPLES = 64
+"""Examples or keywords of one goal."""
+MAX_PARAMETERS = 32
+_MAX_TEXT = 300
+
+
+def _parameter(value: object) -> Scalar:
+    if isinstance(value, str) and len(value) > _MAX_TEXT:
+        raise wrong(Mistake(f"is longer than {_MAX_TEXT} characters", "shorten it"))
+    if isinstance(value, str | int | float):
+        return value
+    raise wrong(Mistake("this must be a word, a number, true or false"))
+
 
 def _exactly_one(model: Authored, keys: tuple[str, ...]) -> None:
     given = [key for key in keys if key in model.model_fields_set]
@@ -32,11 +47,11 @@ def _exactly_one(model: Authored, keys: tuple[str, ...]) -> None:
 class Trigger(Authored):
     """When a goal starts; exactly one of the three."""
 
-    intent: OneOrMany[Line] = ()
+    intent: OneOrMany[Line] = Field(default=(), max_length=MAX_EXAMPLES)
     """Examples of what the player may mean."""
     event: Id | None = None
     """A `game.event` by name."""
-    keyword: OneOrMany[Line] = ()
+    keyword: OneOrMany[Line] = Field(default=(), max_length=MAX_EXAMPLES)
     """Words the player says."""
 
     @model_validator(mode="after")
@@ -61,8 +76,21 @@ class RelationChange(Authored):
     affection: Signed = 0.0
 
 
+class GoalEvent(Authored):
+    """Something the game is told."""
+
+    name: Id
+    params: Mapping[Id, Annotated[Scalar, PlainValidator(_parameter, json_schema_input_type=Scalar)]] = Field(
+        default_factory=dict, max_length=MAX_PARAMETERS
+    )
+
+
+def _event(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class Step(Authored):
-    """One thing that a goal does; exactly one of the five."""
+    """One thing that a goal does; exactly one of the seven."""
 
     emotion: Feeling | None = None
     instruct: Prose | None = None
@@ -71,10 +99,14 @@ class Step(Authored):
     """A line that is spoken as it is."""
     action: Id | None = None
     relate: RelationChange | None = None
+    event: Annotated[GoalEvent, BeforeValidator(_event, json_schema_input_type=Id | GoalEvent)] | None = None
+    """An event for the game; goals of this character that wait for it start too."""
+    done: Id | None = None
+    """Something that counts as done from now on, such as another goal or a stage of a quest."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        _exactly_one(self, ("emotion", "instruct", "say", "action", "relate"))
+        _exactly_one(self, ("emotion", "instruct", "say", "action", "relate", "event", "done"))
         return self
 
 

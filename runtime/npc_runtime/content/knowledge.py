@@ -1,8 +1,36 @@
 """What characters may know: `knowledge/*.yaml`."""
 
-from pydantic import Field
+from typing import Literal, Self
 
-from npc_runtime.content.fields import Authored, AuthoredFile, Items, OneOrMany, Prose, Tag
+from pydantic import Field, model_validator
+
+from npc_runtime.content.fields import (
+    Authored,
+    AuthoredFile,
+    ConditionText,
+    Id,
+    Items,
+    Line,
+    Mistake,
+    OneOrMany,
+    Prose,
+    Tag,
+    wrong,
+)
+
+Era = Literal["medieval", "early_modern", "industrial", "modern", "future"]
+"""How far a world has come. `medieval` is what most fantasy is, and stands for everything before gunpowder."""
+
+
+class WorldSpec(Authored):
+    """The world in which the characters live who have this pack; strict filters go by it."""
+
+    era: Era | None = None
+    """Follows from the words of the content unless given."""
+    earth: bool | None = None
+    """Whether the countries and cities of our Earth exist; follows from the words of the content unless given."""
+    has: OneOrMany[Line] = ()
+    """What exists in spite of the era, in words as players say them, such as `robots` or `telephone`."""
 
 
 class Fact(Authored):
@@ -10,13 +38,25 @@ class Fact(Authored):
 
     text: Prose
     tags: OneOrMany[Tag] = ()
+    """Words by which it is found, too."""
     known_by: OneOrMany[Tag] = ()
     """Characters or tags; everyone who has the pack if it is empty."""
     secret: bool = False
     """Whether those who know it keep it to themselves."""
+    tell_when: OneOrMany[ConditionText] = ()
+    """Conditions that must all hold before a secret is told; without any it never is."""
+    after: Id | None = None
+    """The `game.event` from which on it is known; from the beginning unless given."""
+
+    @model_validator(mode="after")
+    def _kept(self) -> Self:
+        if self.tell_when and not self.secret:
+            raise wrong(Mistake("`tell_when` is for secrets", "add `secret: true`", ("tell_when",)))
+        return self
 
 
 class KnowledgeFile(AuthoredFile):
     """`knowledge/*.yaml`."""
 
     facts: Items[Fact] = Field(min_length=1)
+    world: WorldSpec | None = None

@@ -1,16 +1,20 @@
-"""All characters and actions of the content folders that apply, the first folder winning."""
+"""All characters, actions and knowledge of the content folders that apply, the first folder winning."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from npc_runtime.content.action import ActionDefinition, ActionPack
 from npc_runtime.content.character import CharacterFile
-from npc_runtime.content.content_file import ContentFile, Kind, paths_of, read
-from npc_runtime.content.cross_check import character_problems, repeated_ids
+from npc_runtime.content.content_file import ContentFile, Kind, Stamp, paths_of, read, stamp
+from npc_runtime.content.cross_check import SeenIds, character_problems
+from npc_runtime.content.knowledge import KnowledgeFile
 from npc_runtime.content.model_check import suggest
 from npc_runtime.errors import ContentError, InputError, Problem
+
+KINDS: tuple[Kind, ...] = ("actions", "knowledge", "characters")
+"""What a library is made of, in the order in which it is read: characters name what is in the others."""
 
 
 class UnknownCharacter(InputError):
@@ -28,37 +32,51 @@ class _Entry:
     """The name, then the aliases."""
     character: CharacterFile | None
     problems: tuple[Problem, ...]
+    path: Path
+    kept: bool = False
+    """Whether `character` is what an earlier version of the file held."""
 
 
 class Library:
-    """Characters and actions; a file with mistakes is an error only when it is asked for."""
+    """Characters, actions and knowledge; a file with mistakes is an error only when it is asked for."""
 
-    def __init__(self, files: Iterable[ContentFile]) -> None:
-        """Take files in order of priority; `load` reads them from folders."""
-        files = list(files)
-        clashes = repeated_ids(files)
+    def __init__(self, roots: Iterable[Path] = (), last: "Library | None" = None) -> None:
+        """Read content folders; see `load`."""
+        self._last = last
+        self._seen = SeenIds()
         self._actions: dict[str, ActionDefinition] = {}
+        self._packs: dict[Path, tuple[ActionDefinition, ...]] = {}
+        """The definitions of each action file."""
         self._broken: dict[str, tuple[Problem, ...]] = {}
         self._unreadable: list[Problem] = []
-        self._problems: list[Problem] = [*clashes]
-        for file in files:
-            if file.kind == "actions":
-                self._add_pack(file)
+        self._knowledge: dict[str, tuple[Path, KnowledgeFile | None]] = {}
         self._entries: dict[str, _Entry] = {}
-        for file in files:
-            if file.kind == "characters" and file.id not in self._entries:
-                self._entries[file.id] = self._entry(file)
-                self._problems += self._entries[file.id].problems
+        self._problems: list[Problem] = []
+        distinct: dict[Path, Path] = {}
+        for root in roots:
+            distinct.setdefault(root.resolve(), root)
+        self.roots = tuple(distinct.values())
+        """The content folders, each once."""
+        self.stamps: dict[str, Stamp] = {}
+        """What was read, by path, as it was then."""
+        for kind in KINDS:
+            for root in self.roots:
+                for path in paths_of(root, kind):
+                    self._add(path, kind)
+        self._keep_actions()
+        self._last = None
 
     @classmethod
-    def load(cls, roots: Sequence[Path]) -> Self:
+    def load(cls, roots: Sequence[Path], *, last: "Library | None" = None) -> Self:
         """Read content folders.
 
         Args:
             roots: The folders, the one with the highest priority first. A character or an action that an earlier
                 folder has hides those of the same id in later ones. Folders that are missing count as empty.
+            last: What was read from the same folders before: what is good in it stays where a file has mistakes now,
+                and files that did not change are not read again.
         """
-        return cls(_files(roots))
+        return cls(roots, last)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -74,6 +92,11 @@ class Library:
     def actions(self) -> tuple[ActionDefinition, ...]:
         """Every action that some pack defines."""
         return tuple(self._actions.values())
+
+    @property
+    def pack_ids(self) -> frozenset[str]:
+        """The ids of all knowledge packs, also of those whose files have mistakes."""
+        return frozenset(self._knowledge)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -123,12 +146,39 @@ class Library:
             raise ContentError([Problem(character.name, 0, 0, f"no action pack defines `{unknown[0]}`", hint)])
         return tuple(self._actions[name] for name in character.actions)
 
-    def _add_pack(self, file: ContentFile) -> None:
-        self._problems += file.problems
+    def packs_for(self, character: CharacterFile) -> tuple[KnowledgeFile, ...]:
+        """The knowledge packs of a character that are there and have no mistakes, in the order of its file."""
+        found = (self._knowledge.get(id, (None, None))[1] for id in character.knowledge.packs)
+        return tuple(pack for pack in found if pack is not None)
+
+    def _add(self, path: Path, kind: Kind) -> None:
+        now = stamp(path)
+        if now is not None:
+            self.stamps[str(path)] = now
+        if kind == "characters":
+            self._add_character(path)
+            return
+        file = read(path, kind)
+        self._problems += [*file.problems, *self._seen.clashes(file)]
+        if kind == "actions":
+            self._add_actions(file)
+        elif file.id not in self._knowledge:
+            known = file.model if isinstance(file.model, KnowledgeFile) else None
+            if known is None and self._last is not None:
+                before, pack = self._last._knowledge.get(file.id, (None, None))
+                known = pack if before == path else None
+            self._knowledge[file.id] = path, known
+
+    def _add_actions(self, file: ContentFile) -> None:
         if isinstance(file.model, ActionPack):
-            for definition in file.model.definitions():
-                if definition.name not in self._broken:
-                    self._actions.setdefault(definition.name, definition)
+            definitions = file.model.definitions()
+        else:
+            definitions = self._last._packs.get(file.path, ()) if self._last is not None else ()
+        self._packs[file.path] = definitions
+        for definition in definitions:
+            if definition.name not in self._broken:
+                self._actions.setdefault(definition.name, definition)
+        if file.model is not None:
             return
         data = file.source.data if file.source else None
         named = data.get("actions") if isinstance(data, dict) else None
@@ -139,6 +189,33 @@ class Library:
             if name not in self._actions:
                 self._broken.setdefault(name, file.problems)
 
+    def _add_character(self, path: Path) -> None:
+        last = self._last
+        before = last._entries.get(path.stem) if last is not None else None
+        if before is not None and before.path != path:
+            before = None
+        now = self.stamps.get(str(path))
+        unchanged = last is not None and now is not None and now == last.stamps.get(str(path))
+        if before is not None and unchanged and self._still_good(before):
+            file, entry = ContentFile(path, "characters", None, before.character, ()), before
+        else:
+            file = read(path, "characters")
+            entry = self._entry(file)
+        self._problems += self._seen.clashes(file)
+        if file.id in self._entries:
+            return
+        self._problems += entry.problems
+        if not self._usable(entry) and before is not None and before.character is not None:
+            entry = replace(entry, names=before.names, character=before.character, kept=True)
+        self._entries[file.id] = entry
+
+    def _usable(self, entry: _Entry) -> bool:
+        return entry.character is not None and self._broken.keys().isdisjoint(entry.character.actions)
+
+    def _still_good(self, entry: _Entry) -> bool:
+        known = self._actions.keys()
+        return entry.character is not None and not entry.kept and known >= set(entry.character.actions)
+
     def _entry(self, file: ContentFile) -> _Entry:
         problems = [*file.problems, *character_problems(file, self.action_names)]
         if isinstance(file.model, CharacterFile):
@@ -146,10 +223,22 @@ class Library:
             if any(name not in self.action_names for name in character.actions):
                 problems += self._unreadable
             names = (character.name, *character.aliases)
-            return _Entry(file.id, names, None if problems else character, tuple(problems))
+            good = None if problems else character
+            return _Entry(file.id, names, good, tuple(problems), file.path)
         data = file.source.data if file.source else None
         name = data.get("name") if isinstance(data, dict) else None
-        return _Entry(file.id, (name,) if isinstance(name, str) else (), None, tuple(problems))
+        names = (name,) if isinstance(name, str) else ()
+        return _Entry(file.id, names, None, tuple(problems), file.path)
+
+    def _keep_actions(self) -> None:
+        """What a character that was kept as it was may do stays possible, though no pack defines it any more."""
+        if self._last is None:
+            return
+        for entry in self._entries.values():
+            if entry.character is not None and entry.kept:
+                for name in entry.character.actions:
+                    if name in self._last._actions:
+                        self._actions.setdefault(name, self._last._actions[name])
 
     def _find(self, name: str) -> _Entry:
         wanted = name.strip().casefold()
@@ -168,17 +257,6 @@ class Library:
         if not hint.startswith("did"):
             hint = "there are " + ", ".join(f"`{id}`" for id in self.ids)
         raise UnknownCharacter(f"There is no character {name!r}.", hint=hint)
-
-
-def _files(roots: Sequence[Path]) -> Iterator[ContentFile]:
-    kinds: tuple[Kind, ...] = ("actions", "characters")
-    distinct: dict[Path, Path] = {}
-    for root in roots:
-        distinct.setdefault(root.resolve(), root)
-    for root in distinct.values():
-        for kind in kinds:
-            for path in paths_of(root, kind):
-                yield read(path, kind)
 
 
 def _id(entry: _Entry) -> tuple[str, ...]:

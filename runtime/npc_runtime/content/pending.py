@@ -16,7 +16,6 @@ PENDING: Mapping[Kind, Mapping[Location, str]] = {
     },
     "scenes": {("triggers",): "scene triggers"},
     "knowledge": {(): "knowledge packs"},
-    "tests": {(): "conversation tests"},
 }
 """Where such a part stands, `()` being the whole file, and what it is about."""
 

@@ -1,13 +1,17 @@
 """A YAML file as people write it: its data, and where each part of it stands."""
 
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from npc_runtime.content import yaml_syntax
+from npc_runtime.content import yaml_quick, yaml_syntax
+from npc_runtime.content.yaml_quick import NotOrdinary
 from npc_runtime.content.yaml_tree import Location, Mark, Place, Refused, Tree, Value, compose
 from npc_runtime.errors import ContentError, Problem
 
@@ -20,15 +24,20 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class YamlFile:
     """What a file holds; `problems` are mistakes that do not keep the rest from being checked."""
 
     file: str
     """The path, as messages show it."""
     data: Value
-    places: dict[Location, Place]
+    text: str = field(repr=False)
     problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def places(self) -> dict[Location, Place]:
+        """Where each part stands: found when it is first asked for, as a file without mistakes never needs it."""
+        return compose(self.text).places
 
     def place(self, location: Sequence[str | int]) -> Place:
         """Where a value stands; the nearest parent that exists if it is not there itself."""
@@ -89,6 +98,8 @@ def parse(text: str, file: str = "<text>") -> YamlFile:
         if len(content) > MAX_LINE:
             message = f"the line is longer than {MAX_LINE} characters"
             raise ContentError([Problem(file, number, MAX_LINE + 1, message, "break it into several")])
+    with suppress(NotOrdinary):
+        return YamlFile(file, yaml_quick.read(text), text)
     try:
         tree: Tree = compose(text)
     except Refused as refused:
@@ -101,14 +112,15 @@ def parse(text: str, file: str = "<text>") -> YamlFile:
     except (YAMLError, ValueError) as error:
         raise ContentError([Problem(file, 0, 0, "this is not valid YAML", str(error).split("\n")[0])]) from error
     repeated = tuple(Problem(file, r.mark.line, r.mark.column, r.message, r.hint) for r in tree.repeated)
-    return YamlFile(file, tree.data, tree.places, repeated)
+    return YamlFile(file, tree.data, text, repeated)
 
 
 def _read(path: Path) -> str:
     file = str(path)
     try:
         with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            size = os.fstat(stream.fileno()).st_size  # room for the largest file takes longer to get than most to read
+            raw = stream.read(min(size, MAX_BYTES) + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ContentError([Problem(file, 0, 0, f"the file cannot be read: {reason}")]) from error

@@ -5,23 +5,22 @@ anything is constructed from it.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ruamel.yaml import YAML
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-    StreamStartEvent,
+from npc_runtime.content import yaml_events, yaml_scalars
+from npc_runtime.content.yaml_events import (
+    ALIAS,
+    DOCUMENT_START,
+    MAPPING_END,
+    MAPPING_START,
+    SCALAR,
+    SEQUENCE_END,
+    SEQUENCE_START,
+    STREAM_END,
+    STREAM_START,
 )
-
-from npc_runtime.content import yaml_scalars
 
 MAX_DEPTH = 16
 """Mappings and lists inside one another; the deepest authored structure needs 7."""
@@ -92,30 +91,33 @@ def compose(text: str) -> Tree:
         Refused: It uses anchors, aliases, tags or directives, is too deep or too large, or is not one document.
         ruamel.yaml.error.MarkedYAMLError: Its syntax is wrong.
     """
-    return _Composer(text).document()
+    parser = yaml_events.native(text)
+    if parser is not None:
+        with suppress(yaml_events.NativeError):
+            return _Composer(yaml_events.native_events(parser)).document()
+    return _Composer(yaml_events.python_events(text)).document()
 
 
 class _Composer:
-    def __init__(self, text: str) -> None:
-        self._lines = text.split("\n")
-        self._events: Iterator[Any] = YAML(typ="safe", pure=True).parse(text)
+    def __init__(self, events: Iterator[Any]) -> None:
+        self._events = events
         self._tree = Tree()
         self._nodes = 0
         self._refused: list[Refusal] = []
 
     def document(self) -> Tree:
         for event in self._events:
-            if isinstance(event, StreamStartEvent):
+            if isinstance(event, STREAM_START):
                 continue
-            if isinstance(event, StreamEndEvent):
+            if isinstance(event, STREAM_END):
                 break
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, DOCUMENT_START):
                 if self._nodes:
                     hint = "put each in a file of its own and remove the `---` line"
                     raise Refused(Refusal(_mark(event), "a second document begins here", hint))
                 if event.version or event.tags:
                     raise Refused(Refusal(Mark(1, 1), "YAML directives are not accepted", "remove the `%` line"))
-            elif isinstance(event, AliasEvent | ScalarEvent | MappingStartEvent | SequenceStartEvent):
+            elif isinstance(event, (*ALIAS, *SCALAR, *MAPPING_START, *SEQUENCE_START)):
                 self._tree.data = self._value(event, (), None, 1)
         if self._refused:
             raise Refused(*self._refused, *self._tree.repeated)
@@ -124,34 +126,34 @@ class _Composer:
     def _value(self, event: Any, location: Location, key: Mark | None, depth: int) -> Value:
         self._count(event)
         self._refuse_references(event)
-        inner = self._inner(event) if isinstance(event, ScalarEvent) else None
+        inner = self._inner(event) if isinstance(event, SCALAR) else None
         self._tree.places.setdefault(location, Place(_mark(event), key, inner))
-        if isinstance(event, ScalarEvent):
-            return yaml_scalars.resolve(event.value) if event.style is None else str(event.value)
-        if isinstance(event, AliasEvent):
+        if isinstance(event, SCALAR):
+            return yaml_scalars.resolve(event.value) if not event.style else str(event.value)
+        if isinstance(event, ALIAS):
             return None
         if depth > MAX_DEPTH:
             message = f"more than {MAX_DEPTH} levels of lists and mappings"
             raise Refused(Refusal(_mark(event), message, "no content file needs that many"))
-        if isinstance(event, SequenceStartEvent):
+        if isinstance(event, SEQUENCE_START):
             return self._sequence(location, depth)
         return self._mapping(location, depth)
 
     def _sequence(self, location: Location, depth: int) -> list[Value]:
         items: list[Value] = []
-        while not isinstance(event := next(self._events), SequenceEndEvent):
+        while not isinstance(event := next(self._events), SEQUENCE_END):
             items.append(self._value(event, (*location, len(items)), None, depth + 1))
         return items
 
     def _mapping(self, location: Location, depth: int) -> dict[str, Value]:
         mapping: dict[str, Value] = {}
-        while not isinstance(event := next(self._events), MappingEndEvent):
+        while not isinstance(event := next(self._events), MAPPING_END):
             mark = _mark(event)
             self._count(event)
             self._refuse_references(event)
-            if isinstance(event, AliasEvent):
+            if isinstance(event, ALIAS):
                 name = ""
-            elif not isinstance(event, ScalarEvent):
+            elif not isinstance(event, SCALAR):
                 raise Refused(Refusal(mark, "a list or mapping is used as a key", "a key is a single word"))
             else:
                 name = str(event.value)
@@ -171,7 +173,7 @@ class _Composer:
             raise Refused(Refusal(_mark(event), message, "split the file"))
 
     def _refuse_references(self, event: Any) -> None:
-        if isinstance(event, AliasEvent):
+        if isinstance(event, ALIAS):
             message, hint = f"the alias `*{shorten(event.anchor)}` is not accepted", "write the value out in full"
         elif event.anchor:
             message, hint = f"the anchor `&{shorten(event.anchor)}` is not accepted", "remove it"

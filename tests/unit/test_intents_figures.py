@@ -1,0 +1,55 @@
+"""How often the goal that is meant is found, on lines that nothing was tuned on; see `tests/bench/bench_intents.py`."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npc_runtime.character.intent_stems import words_of
+from npc_runtime.character.intents import IntentMatcher
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def load(language: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((DATA / f"intents_{language}.json").read_text(encoding="utf-8"))
+    return data
+
+
+def kept_aside(line: str) -> bool:
+    return hashlib.sha256(line.encode()).digest()[0] % 2 == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "best", "right", "false"), [("en", 0.85, 0.7, 0.12), ("de", 0.85, 0.7, 0.12), ("tr", 0.76, 0.59, 0.09)]
+)
+def test_figures(language: str, best: float, right: float, false: float) -> None:
+    data = load(language)
+    matcher = IntentMatcher([goal["examples"] for goal in data["goals"]], language)
+    first = fires = lines = 0
+    for number, goal in enumerate(data["goals"]):
+        for line in [*filter(kept_aside, goal["paraphrases"]), *goal["afterwards"]]:
+            lines += 1
+            likely, sure = matcher.best(line), matcher.match(line)
+            first += likely is not None and likely.goal == number
+            fires += sure is not None and sure.goal == number
+    nothing = [*filter(kept_aside, data["nothing"]), *data["nothing_afterwards"]]
+    wrong = sum(matcher.match(line) is not None for line in nothing)
+    assert first / lines >= best
+    assert fires / lines >= right
+    assert wrong / len(nothing) <= false
+
+
+@pytest.mark.parametrize("language", ["en", "de", "tr"])
+def test_the_sets_are_what_they_say(language: str) -> None:
+    data = load(language)
+    assert len(data["goals"]) == 30 and len(data["nothing"]) == 300
+    seen: set[str] = set()
+    lines = [line for goal in data["goals"] for line in (*goal["examples"], *goal["paraphrases"], *goal["afterwards"])]
+    for line in (*lines, *data["nothing"], *data["nothing_for_tuning"], *data["nothing_afterwards"]):
+        plain = " ".join(words_of(line, language))
+        assert plain not in seen, line
+        seen.add(plain)
+    assert all(len(goal["examples"]) == 3 and len(goal["paraphrases"]) == 10 for goal in data["goals"])
