@@ -104,7 +104,7 @@ class Thinking:
             conversation=cast.id,
         )
         if small:
-            # A small model's choice of a feeling means little, and every token that it reads or writes delays the voice.
+            # A small model's choice of a feeling means little, and every token that it reads or writes costs time.
             label, strength = appraise(player_line, character.language, character.persona.traits)
             await send.send(reply.EmotionTag(label, strength))
         ending = await self._write(request, options, send)

@@ -335,7 +335,8 @@ async def test_a_small_model_neither_writes_nor_reads_what_is_felt(library: Libr
     stage = Stage(library, mind)
     assert "anger normal" in await stage.say("You are a thief and a liar!")
     await stage.say("Well?")
-    assert [message.text for message in mind.requests[-1].messages][-3:] == ["You are a thief and a liar!", "Out.", "Well?"]
+    texts = [message.text for message in mind.requests[-1].messages]
+    assert texts[-3:] == ["You are a thief and a liar!", "Out.", "Well?"]
 
 
 async def test_an_action_alone_is_a_reply(library: Library) -> None:

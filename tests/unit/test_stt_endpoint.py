@@ -131,8 +131,8 @@ def test_a_soft_voice_is_no_silence_after_which_it_was_a_noise(settings: Endpoin
     [
         (TurnHint.FINISHED, Tone.FALLING, 256),
         (TurnHint.FINISHED, None, 256),
-        (TurnHint.FINISHED, Tone.RISING, 512),  # rising statements go on
-        (TurnHint.FINISHED, Tone.LEVEL, 512),
+        (TurnHint.FINISHED, Tone.RISING, 416),  # rising statements go on
+        (TurnHint.FINISHED, Tone.LEVEL, 416),
         (TurnHint.QUESTION, Tone.RISING, 256),
         (TurnHint.QUESTION, Tone.FALLING, 256),
         (TurnHint.QUESTION, Tone.LEVEL, 512),
