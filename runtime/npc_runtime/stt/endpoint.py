@@ -67,14 +67,14 @@ class EndpointSettings:
     is taken back in time costs little."""
     gap_ms: float = 96
     """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
-    initial_ms: float = 250
+    initial_ms: float = 200
     """Where the learned delay begins."""
     floor_ms: float = 200
     ceiling_ms: float = 700
     unsure_ms: float = 250
     """Waited on top of the learned delay when the words leave it open whether the player has finished, or are unknown,
     and when a question does not sound like its end."""
-    open_ms: float = 150
+    open_ms: float = 200
     """Waited on top of the learned delay when the words are finished and the melody is not."""
     unfinished_ms: float = 950
     """Waited on top of the learned delay after words that must go on."""
