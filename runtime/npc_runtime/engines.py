@@ -46,7 +46,9 @@ class LaneEars:
         """Recognise one utterance."""
 
         def work(ticket: Ticket) -> Transcript:
-            return self._loaded().transcribe(samples, language=language, hotwords=hotwords, ticket=ticket)
+            return self._loaded().transcribe(
+                samples, language=language, hotwords=hotwords, thorough=rank == LIVE, ticket=ticket
+            )
 
         return await self._lane.run(work, rank=rank)
 
@@ -165,7 +167,10 @@ class Engines:
         _refuse_what_is_not_there(settings)
         threads = settings.threads
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-        self.ears = LaneEars(self._model("stt", settings.stt.model, language).path, threads.stt or min(cores, 4))
+        # A small Whisper model is slower with two threads than with one: they wait for each other at every token.
+        self.ears = LaneEars(
+            self._model("stt", settings.stt.model, language).path, threads.stt or max(1, min(cores // 2, 4))
+        )
         turns = settings.stt.smart_turn
         self.turns = LaneTurns(self._model("turn", "smart-turn-v3", language).path) if turns else None
         self.mind = self._mind(cores)

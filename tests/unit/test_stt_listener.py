@@ -93,6 +93,22 @@ def test_a_turn_from_voice_to_commit() -> None:
     assert commit.samples[: len(second.samples)].tobytes() == second.samples.tobytes()
 
 
+def test_what_is_much_softer_than_the_voice_was_is_its_echo() -> None:
+    echo = np.full(FRAME, QUIET) * (-1.0) ** np.arange(FRAME)
+    echo[0] = 0.2  # the detector is sure of it
+    tail = np.round(np.tile(echo, 3) * 32767).astype("<i2").tobytes()
+    start, end = listener().feed(pcm("v" * 12) + tail)
+    assert start == VoiceStart(0.0)
+    assert isinstance(end, ProvisionalEnd)
+    assert end.last_voiced_ms == 12 * MS
+
+
+def test_a_soft_voice_is_no_echo() -> None:
+    soft = np.full(FRAME, QUIET) * (-1.0) ** np.arange(FRAME)
+    soft[0] = 0.2
+    assert kinds(listener().feed(np.round(np.tile(soft, 12) * 32767).astype("<i2").tobytes())) == ["VoiceStart"]
+
+
 def test_a_voice_at_the_very_start_has_the_pre_roll_that_there_is() -> None:
     (_, end) = listener().feed(pcm("v" * 12 + "s" * 3))
     assert isinstance(end, ProvisionalEnd)

@@ -124,7 +124,7 @@ def _cut(text: str, tokens: int) -> str:
     return text[:low].rsplit(None, 1)[0]
 
 
-def relevant_facts(facts: Sequence[str], player_line: str, *, most: int = 2) -> tuple[str, ...]:
+def relevant_facts(facts: Sequence[str], player_line: str, *, most: int = 1) -> tuple[str, ...]:
     """Those facts that share words with what the player said, best first."""
     said = content_words(player_line)
     scores = [(overlap(said, content_words(fact)), fact) for fact in facts]

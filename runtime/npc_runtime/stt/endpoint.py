@@ -67,12 +67,15 @@ class EndpointSettings:
     is taken back in time costs little."""
     gap_ms: float = 96
     """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
-    initial_ms: float = 250
+    initial_ms: float = 200
     """Where the learned delay begins."""
     floor_ms: float = 200
     ceiling_ms: float = 700
     unsure_ms: float = 250
-    """Waited on top of the learned delay when the words or the melody leave it open whether the player has finished."""
+    """Waited on top of the learned delay when the words leave it open whether the player has finished, or are unknown,
+    and when a question does not sound like its end."""
+    open_ms: float = 200
+    """Waited on top of the learned delay when the words are finished and the melody is not."""
     unfinished_ms: float = 950
     """Waited on top of the learned delay after words that must go on."""
     cap_ms: float = 2000
@@ -166,7 +169,8 @@ class EndpointPolicy:
             return min(s.cap_ms, s.unfinished_ms + self.base_ms)
         if (self._hint, self._tone) in _CLOSING and not self._vetoed:
             return self.base_ms
-        return min(s.ceiling_ms, self.base_ms + s.unsure_ms)
+        statement = self._hint is TurnHint.FINISHED and not self._vetoed
+        return min(s.ceiling_ms, self.base_ms + (s.open_ms if statement else s.unsure_ms))
 
     @property
     def speaking(self) -> bool:

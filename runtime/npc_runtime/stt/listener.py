@@ -29,6 +29,11 @@ _STRETCH = 0.1
 """In long speech partials are this part of its length apart, because each one costs more."""
 _NOISE_MS = 640.0
 """A noise this short before a voice may have been a soft first word, and is kept with it."""
+_SOFT_DB = 32.0
+"""Below the loudest of the utterance from which there is no voice: the detector goes on for up to a tenth of a second
+after one, in the last of its echo."""
+_FORGET_DB = 0.1
+"""By how much the loudest fades per frame, 3 dB a second: a bang must not make what is said after it inaudible."""
 _UNVOICED_MS = 30_000.0
 """Kept of a push-to-talk turn in which the detector hears no voice: recognition amplifies, and may."""
 
@@ -149,6 +154,8 @@ class Listener:
         self._noise = -math.inf, -math.inf
         """Where the last noise began and ended."""
         self._loudest = 0.0
+        self._loudest_db = -math.inf
+        """Of the frames of this utterance that the detector is sure of."""
         self._melody_due = False
         """Whether it is still to be judged how the voice ended."""
         self._outstanding = False
@@ -228,14 +235,15 @@ class Listener:
         for frame in frames:
             self._frames.append(frame)
             p_speech = self._vad(frame.samples)
-            decision = self._policy.feed(FRAME_MS, p_speech)
+            level = level_db(frame.samples)
+            decision = self._policy.feed(FRAME_MS, p_speech if self._audible(p_speech, level) else 0.0)
             events += self._events(decision)
             silence = self._policy.now_ms - decision.last_voiced_ms
             if self._policy.paused and self._melody_due and silence >= self._policy.settings.gap_ms:
                 self._melody_due = False  # not at the provisional end: the voice may still be dying away
                 self._policy.tone(ending(self._audio()))
             # Fed all the time: it learns how loud the room is.
-            decided = self._barge_in.feed(FRAME_MS, p_speech, level_db(frame.samples), self._played_db)
+            decided = self._barge_in.feed(FRAME_MS, p_speech, level, self._played_db)
             if decided and self._speaking:
                 events.append(Interrupted(frame.end_ms))
             if not self._policy.speaking:
@@ -243,6 +251,13 @@ class Listener:
             elif not self._policy.paused and p_speech >= self._policy.settings.enter:  # else it may be about to end
                 events += self._partial(frame.end_ms)
         return events
+
+    def _audible(self, p_speech: float, level: float) -> bool:
+        """Whether a frame is loud enough to hold the voice of this utterance."""
+        self._loudest_db = self._loudest_db - _FORGET_DB if self._policy.speaking else -math.inf
+        if p_speech >= self._policy.settings.enter:
+            self._loudest_db = max(self._loudest_db, level)
+        return level >= self._loudest_db - _SOFT_DB
 
     def _events(self, decision: Decision) -> list[ListenerEvent]:
         last_voiced = decision.last_voiced_ms - self._offset

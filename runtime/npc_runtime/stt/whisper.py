@@ -90,7 +90,13 @@ class WhisperEngine:
         self._hear(self._mel(hum), FLOOR, self.languages[0], "", 4)
 
     def transcribe(
-        self, samples: Samples, *, language: str = "en", hotwords: Sequence[str] = (), ticket: Ticket | None = None
+        self,
+        samples: Samples,
+        *,
+        language: str = "en",
+        hotwords: Sequence[str] = (),
+        thorough: bool = True,
+        ticket: Ticket | None = None,
     ) -> Transcript:
         """What is said in one utterance.
 
@@ -98,6 +104,7 @@ class WhisperEngine:
             samples: 16 kHz mono, -1..1, shape (n,).
             language: What is spoken, as ISO 639-1 code; a region (`en-US`) is ignored.
             hotwords: Names to expect, the most important first; they are not written unless they are heard.
+            thorough: Whether unlikely words are worth a second hearing; not where the next words replace them soon.
             ticket: Checked between the steps, so that an utterance nobody waits for any more is left.
 
         Returns:
@@ -121,7 +128,7 @@ class WhisperEngine:
         for window in windows(audio, spans):
             if ticket:
                 ticket.check()
-            decoded = self._window(audio[window.start : window.end], language, hotwords, ticket)
+            decoded = self._window(audio[window.start : window.end], language, hotwords, thorough, ticket)
             reason = doubt(decoded)
             if reason:
                 reasons.append(reason)
@@ -131,18 +138,18 @@ class WhisperEngine:
             return Transcript(" ".join(texts), language, "", duration_ms, last_voiced_ms)
         return Transcript("", language, reasons[0] if reasons else "no_speech", duration_ms, last_voiced_ms)
 
-    def _window(self, audio: Samples, language: str, hotwords: Sequence[str], ticket: Ticket | None) -> Decoded:
+    def _window(
+        self, audio: Samples, language: str, hotwords: Sequence[str], thorough: bool, ticket: Ticket | None
+    ) -> Decoded:
         mel = self._mel(audio)
         tokenizer, _ = self._tokenizer(language)
         prompt = names.prompt(hotwords, lambda text: len(tokenizer.encode(text)))
         most = 24 + 16 * len(audio) // RATE
         size = min(FULL, max(FLOOR, mel.shape[1] + ROOM))
-        decoded = self._hear(mel, size, language, prompt, most)
+        decoded = self._hear(mel, size, language, prompt, most, ticket)
         unsure = decoded.logprob < UNSURE and decoded.no_speech <= NO_SPEECH
-        if decoded.loops or (unsure and size < FULL):
-            if ticket:
-                ticket.check()
-            again = self._hear(mel, FULL, language, "" if decoded.loops else prompt, most)
+        if thorough and (decoded.loops or (unsure and size < FULL)):
+            again = self._hear(mel, FULL, language, "" if decoded.loops else prompt, most, ticket)
             no_speech = max(decoded.no_speech, again.no_speech)
             # No word at all in the window that Whisper was trained with outweighs a likely one in the short window.
             if decoded.loops or not again.text or (again.logprob > decoded.logprob and not again.loops):
@@ -154,7 +161,9 @@ class WhisperEngine:
         mel: _Mel = self._features(audio)
         return mel[:, :-1]  # the last frame is padding of the feature extractor
 
-    def _hear(self, mel: _Mel, size: int, language: str, prompt: str, most: int) -> Decoded:
+    def _hear(
+        self, mel: _Mel, size: int, language: str, prompt: str, most: int, ticket: Ticket | None = None
+    ) -> Decoded:
         """One pass through encoder and decoder, greedy.
 
         Args:
@@ -163,15 +172,22 @@ class WhisperEngine:
             language: A code that the model knows.
             prompt: Names to expect, or empty.
             most: Tokens after which the decoder is stopped: nobody speaks that fast.
+            ticket: Checked before each of the two.
         """
+        if ticket:
+            ticket.check()
         tokenizer, suppressed = self._tokenizer(language)
         fitted = np.zeros((mel.shape[0], size), np.float32)
         fitted[:, : min(size, mel.shape[1])] = mel[:, :size]
         tokens = self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=prompt or None)
 
-        def run() -> Any:
+        encoded = _guarded(lambda: self._model.encode(fitted))
+        if ticket:
+            ticket.check()
+
+        def decode() -> Any:
             return self._model.model.generate(
-                self._model.encode(fitted),
+                encoded,
                 [tokens],
                 beam_size=1,
                 max_length=min(self._model.max_length, len(tokens) + most),
@@ -181,7 +197,7 @@ class WhisperEngine:
                 return_no_speech_prob=True,
             )[0]
 
-        result = _guarded(run)
+        result = _guarded(decode)
         written: list[int] = result.sequences_ids[0]
         raw = tokenizer.decode(written).strip()
         return Decoded(
