@@ -145,6 +145,42 @@ def talk(
     raise typer.Exit(_with_models(lambda: run(room, character, text=text, play=play), settings, ask=not text))
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A character card: PNG, JSON or .charx.", metavar="FILE")],
+    id: Annotated[str, typer.Option("--id", help="Id of the character; from its name unless given.")] = "",
+    language: Annotated[str, typer.Option("--language", help="What the card is written in.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    content: Content = None,
+) -> None:
+    """Make a character from a character card (V1, V2 or V3)."""
+    from npc_runtime.cli.cards import import_card
+
+    folder = content or _settings(None, None).content or Path()
+    raise typer.Exit(import_card(file, folder, id=id, language=language, force=force))
+
+
+@app.command()
+def export(
+    character: Annotated[str, typer.Argument(help="Whose card: id, name or alias.")],
+    out: Annotated[Path | None, typer.Option("--out", help="The file: .png, .json or .charx.")] = None,
+    spec: Annotated[int, typer.Option("--spec", help="Version of the card, 1 to 3.")] = 3,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    content: Content = None,
+) -> None:
+    """Write a character as a character card."""
+    import time
+
+    from npc_runtime.cli.cards import export_card
+    from npc_runtime.content.library import Library
+    from npc_runtime.resources import bundled
+
+    roots = [_settings(content, None).content or Path(), bundled()]
+    library = Library.load(roots)
+    modified = int(time.time())
+    raise typer.Exit(export_card(character, library, roots, out=out, version=spec, modified=modified, force=force))
+
+
 @app.command()
 def new(
     folder: Annotated[Path, typer.Argument(help="Where to make it.", metavar="DIR")],
