@@ -196,6 +196,8 @@ class SpeechStop:
 
     type: Literal["speech.stop"] = "speech.stop"
     turn: int
+    heard_ms: float | None = None
+    """Where in the audio since `listen.start` it was certain that the player interrupts; None for other reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

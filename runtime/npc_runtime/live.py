@@ -233,8 +233,8 @@ class Live:
             match event:
                 case VoiceStart():
                     self._voice_starts()
-                case Interrupted():
-                    self._interrupted()
+                case Interrupted(at_ms):
+                    self._interrupted(at_ms)
                 case ProvisionalEnd():
                     if self._is_players(event.last_voiced_ms):
                         on = self._answer(event)
@@ -258,13 +258,13 @@ class Live:
             self._tell("attending")
             self._warm()
 
-    def _interrupted(self) -> None:
+    def _interrupted(self, at_ms: float) -> None:
         on = self._stage.current
         self._murmur = False
         if on is not None:
             if not on.playout.sounding and on.spoken is not None:
                 self._carried = on.spoken
-            self._stage.stop()
+            self._stage.stop(heard_ms=at_ms)
             self._tell("attending")
 
     def _is_players(self, last_voiced_ms: float) -> bool:

@@ -125,13 +125,17 @@ class Stage:
             draft.withdraw()
         return draft is not None
 
-    def stop(self) -> None:
-        """End the turn on the stage: silence first, then the work, then what is remembered."""
+    def stop(self, *, heard_ms: float | None = None) -> None:
+        """End the turn on the stage: silence first, then the work, then what is remembered.
+
+        Args:
+            heard_ms: See `events.SpeechStop.heard_ms`.
+        """
         on = self.current
         if on is None:
             return
         if on.playout.sounding:
-            self._outgoing.put(events.SpeechStop(turn=on.number))
+            self._outgoing.put(events.SpeechStop(turn=on.number, heard_ms=heard_ms))
         on.cancel()
         self._close(on, played_ms=on.playout.played_ms)
         on.outbox.discard()

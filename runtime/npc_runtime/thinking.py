@@ -15,7 +15,7 @@ from npc_runtime.clock import Clock
 from npc_runtime.content.action import ActionOption
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
-from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, reply_grammar, speech_grammar
+from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, feeling_tag, reply_grammar, speech_grammar
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.prompt import estimated_tokens, messages, relevant_facts
 from npc_runtime.trace import Trace
@@ -97,16 +97,15 @@ class Thinking:
                 if small
                 else reply_grammar(options, max_sentences=sentences)
             ),
-            opening="" if small else OPENING,
+            # Every token that a small model has to choose delays the voice, and its choice of a feeling means little.
+            opening=feeling_tag(*appraise(player_line, character.language, character.persona.traits))
+            if small
+            else OPENING,
             max_tokens=reply_tokens,
             temperature=self._temperature,
             seed=self._seed,
             conversation=cast.id,
         )
-        if small:
-            # A small model's choice of a feeling means little, and every token that it reads or writes costs time.
-            label, strength = appraise(player_line, character.language, character.persona.traits)
-            await send.send(reply.EmotionTag(label, strength))
         ending = await self._write(request, options, send)
         if not self._acted and any(map(_silent, ending)):
             await self._pass_on([event for event in ending if not _silent(event)], send)

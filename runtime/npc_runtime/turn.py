@@ -75,8 +75,6 @@ class Turn:
         self.line = ""
         """What it answers."""
         self._cast = cast
-        self._tagged = not mind.small
-        """Whether the model writes what the character feels."""
         self._emit = outbox.put
         self._trace = trace
         self._clock = clock
@@ -158,11 +156,7 @@ class Turn:
             )
         )
         self._emit(events.State(character=self._cast.id, stage="idle"))
-        kept = [
-            f"{clause.feeling} {clause.text}".strip() if self._tagged else clause.text
-            for clause in heard
-            if not clause.filler
-        ]
+        kept = [f"{clause.feeling} {clause.text}".strip() for clause in heard if not clause.filler]
         return Exchange(self.line, " ".join(kept)) if kept and self.line and failure is None else None
 
     def _begin(self, line: str) -> None:

@@ -28,7 +28,7 @@ from npc_runtime.content.library import Library
 from npc_runtime.engines import Engines
 from npc_runtime.llm import local
 from npc_runtime.llm.backend import Completion, Delta, LanguageModel
-from npc_runtime.llm.grammar import OPENING, reply_grammar, speech_grammar
+from npc_runtime.llm.grammar import OPENING, feeling_tag, reply_grammar, speech_grammar
 from npc_runtime.llm.prompt import introduction, messages, relevant_facts, system_prompt
 from npc_runtime.scene import Player
 
@@ -118,7 +118,7 @@ class Prompts:
                 facts=relevant_facts(self._character.knowledge.facts, line) if small else (),
             ),
             grammar=grammar,
-            opening=OPENING if kind == "full" else "",
+            opening=OPENING if kind == "full" else feeling_tag("interest", "weak"),
             max_tokens=45 * (sentences + 1),
             temperature=0.5,
             seed=seed,

@@ -117,6 +117,8 @@ class Game:
     ) -> None:
         self.ears, self.mind, self.mouth = ears, mind, mouth
         self.told: list[tuple[float, events.Event]] = []
+        self.listening_since = 0.0
+        """When the microphone was last switched on."""
         self.finished: list[tuple[int, str]] = []
         """Turns that are over, and why."""
         self.speakers = Speakers()
@@ -194,6 +196,7 @@ class Game:
         await self.send("listen.start", mode=mode, rate=16_000)
         self._microphone.cancel()
         self._microphone = anyio.CancelScope()
+        self.listening_since = anyio.current_time()
         self._tasks.start_soon(self._capture, self._microphone)
 
     async def hush(self) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from tests.flow._scripted import QUIET, REPLY, SAID, VOICE, Ears, Mind, Mouth
+from tests.flow._scripted import CHUNK, QUIET, REPLY, SAID, VOICE, Ears, Mind, Mouth
 
 from npc_runtime import events
 
@@ -30,6 +30,10 @@ async def test_a_voice_stops_the_character_and_is_answered(play: "Play") -> None
         await game.until("end done")
         await game.settle()
     assert 0.2 < stopped - spoke < 0.4
+    told, stop = next((at, event) for at, event in game.told if isinstance(event, events.SpeechStop))
+    assert stop.heard_ms is not None
+    # Within the chunk that brings the frame that decides; a chunk is there when it begins.
+    assert 0 <= told + CHUNK - game.listening_since - stop.heard_ms / 1000 <= CHUNK
     rest = game.lines(before)
     first = rest.index("speech.stop")
     assert rest[first:] == [

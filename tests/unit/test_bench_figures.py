@@ -145,7 +145,14 @@ def run() -> Measured:
         characters=("x", "y"),
         spoken=[
             line(400.0, 2, interruption=Interruption("message", stop_ms=8.0, idle_ms=90.0, busy=True)),
-            line(500.0, 3, interruption=Interruption("voice", stop_ms=290.0), false_ends=1, filler=True, dry_ms=30.0),
+            line(
+                500.0,
+                3,
+                interruption=Interruption("voice", stop_ms=290.0, decided_ms=9.0),
+                false_ends=1,
+                filler=True,
+                dry_ms=30.0,
+            ),
             line(None, 4, why="no answer within 15 s", interruption=Interruption("voice")),
             line(None, 5, outcome="early"),
         ],
@@ -175,6 +182,7 @@ def test_what_a_run_amounts_to() -> None:
     cut = figures["interruptions"]
     assert (cut["message_to_stop_ms"]["p50"], cut["message_to_idle_ms"]["p50"], cut["engines_busy"]) == (8, 90, 1)
     assert (cut["voice_to_stop_ms"]["p50"], cut["voice_to_stop_beyond_ms"]["p50"], cut["ignored"]) == (290, 40, 1)
+    assert cut["deciding_frame_to_stop_ms"]["p50"] == 9
     other = figures["one_after_another"]
     assert (other["without_end_of_turn_ms"]["p50"], other["with_end_of_turn_ms"]["p50"]) == (1550, 2050)
     assert (other["ratio_without_end_of_turn"], other["ratio_with_end_of_turn"]) == (0.29, 0.22)

@@ -29,6 +29,7 @@ SENT: list[events.Event] = [
     events.Visemes(turn=1, clause=0, set="oculus", timing="exact", frames=((0.0, 10.0, "PP", 1.0),)),
     events.SpeechAudio(turn=1, clause=0, rate=22050, start_ms=0.0, last=True, pcm=b"\0\0"),
     events.SpeechStop(turn=1),
+    events.SpeechStop(turn=1, heard_ms=640.0),
     events.Action(turn=1, id="1", name="go", args={"a": 1, "b": True, "c": "x"}),
     events.TurnEnd(turn=1, reason="done", text="Hi.", timings={"total_ms": 1.0}),
     events.Notice(code="c", message="m"),

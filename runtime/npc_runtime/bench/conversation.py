@@ -92,7 +92,7 @@ class Conversation:
         line = Line(step.clip.name, step.character)
         reply = await self._answer(line, since=spoken.last, onset=spoken.onset)
         if over is not None:
-            _talked_over(*over, spoken.onset)
+            _talked_over(*over, spoken.onset, self._microphone)
         if reply is None:
             await self._quiet(self._pauses.settle)
         elif step.after == "voice":
@@ -210,10 +210,12 @@ def _note(line: Line, reply: Reply) -> None:
     line.timings = reply.timings
 
 
-def _talked_over(line: Line, reply: Reply, onset: float) -> None:
+def _talked_over(line: Line, reply: Reply, onset: float, microphone: Microphone) -> None:
     """Note what became of a reply that the player talked over."""
     _note(line, reply)
     if reply.stopped is not None and reply.stopped > onset:
         line.interruption = Interruption("voice", stop_ms=(reply.stopped - onset) * 1000)
+        sent = None if reply.heard_ms is None else microphone.left(reply.heard_ms)
+        line.interruption.decided_ms = None if sent is None else (reply.stopped - sent) * 1000
     elif reply.stopped is None and reply.plays_until > onset + _WORTH:
         line.interruption = Interruption("voice")

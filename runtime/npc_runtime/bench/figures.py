@@ -116,6 +116,7 @@ def _interruptions(lines: Sequence[Line]) -> dict[str, Any]:
         "voice_to_stop_beyond_ms": spread(
             one.stop_ms - VOICE_MS if one.stop_ms is not None else None for one in by_voice
         ),
+        "deciding_frame_to_stop_ms": spread(one.decided_ms for one in by_voice),
         "ignored": sum(one.stop_ms is None for one in all_of_them),
     }
 

@@ -151,7 +151,7 @@ class Game:
             case "speech.audio":
                 reply.add(message["clause"], message["rate"], pcm, last=message["last"], at=at)
             case "speech.stop":
-                reply.stopped = at
+                reply.stopped, reply.heard_ms = at, message.get("heard_ms")
                 await self._tell(reply)
             case "turn.end":
                 reply.ended, reply.reason, reply.timings = at, message["reason"], message["timings"]

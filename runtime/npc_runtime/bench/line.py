@@ -16,6 +16,8 @@ class Interruption:
     by: Literal["voice", "message"]
     stop_ms: float | None = None
     """From the first voiced sample, or from when the message left, to the arrival of `speech.stop`; None: never."""
+    decided_ms: float | None = None
+    """From when the frame left that made it certain that a voice interrupts, to the arrival of `speech.stop`."""
     idle_ms: float | None = None
     """From the message to the first time that no engine works; None where that is not known."""
     busy: bool | None = None

@@ -1,5 +1,6 @@
 """The microphone of a player: never closed, in real time, with the noise of a quiet room between the lines."""
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -49,6 +50,8 @@ class Microphone:
     def __init__(self, send: Callable[[bytes], Awaitable[None]], clock: Clock) -> None:
         self.late_ms: list[float] = []
         """How late each frame was."""
+        self._left: list[float] = []
+        """When each frame was sent."""
         self._send = send
         self._clock = clock
         self._start = 0.0
@@ -73,6 +76,7 @@ class Microphone:
             self.late_ms.append(late * 1000)
             if late > STALL_SECONDS:  # what a real microphone would have heard meanwhile is lost, not sent all at once
                 self._start += late
+            self._left.append(self._clock.now())
             await self._send(pcm16(frame))
 
     def say(self, clip: Clip, *, lead_ms: int | None = None) -> Spoken:
@@ -87,6 +91,11 @@ class Microphone:
         self._begin = self._next + 1
         start = self._start + self._begin * FRAME_SECONDS
         return Spoken(start + (clip.first - cut) / RATE, start + (clip.last - cut) / RATE)
+
+    def left(self, at_ms: float) -> float | None:
+        """When the frame was sent that holds the audio just before a place in the stream; None if it was not yet."""
+        number = math.ceil(at_ms / 1000 / FRAME_SECONDS) - 1
+        return self._left[number] if 0 <= number < len(self._left) else None
 
     def _frame(self, number: int) -> Samples:
         frame: Samples = self._room[number % _LOOP].copy()

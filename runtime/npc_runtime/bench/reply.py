@@ -51,6 +51,8 @@ class Reply:
     """How long playback had to wait for more in the middle of the answer."""
     stopped: float | None = None
     """When the server said to stop playing."""
+    heard_ms: float | None = None
+    """Where in the microphone's audio it decided so, if that was why."""
     ended: float | None = None
     reason: str = ""
     """`done`, `interrupted` or `failed` once it has ended."""

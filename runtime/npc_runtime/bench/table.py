@@ -64,6 +64,7 @@ def _interruptions(found: Mapping[str, Any]) -> Iterator[str]:
         ("`interrupt` to all engines idle", "message_to_idle_ms"),
         ("first voiced sample to speech.stop", "voice_to_stop_ms"),
         ("  beyond the 250 ms that make it a voice", "voice_to_stop_beyond_ms"),
+        ("  from the frame that decides", "deciding_frame_to_stop_ms"),
     )
     if not found["ignored"] and not any(found[key] for _, key in rows):
         return

@@ -41,20 +41,23 @@ def reply_grammar(actions: Sequence[ActionOption], *, max_sentences: int, max_ac
     return "\n".join(rules) + "\n"
 
 
+def feeling_tag(label: str, strength: str) -> str:
+    """How a reply begins when what the character feels is known."""
+    return f"{OPENING} {label} {strength}]"
+
+
 def speech_grammar(*, max_sentences: int, may_act: bool) -> str:
-    """The grammar of a reply's speech alone.
+    """The grammar of a reply's speech, from behind its first emotion on.
 
     Small models are not made to write what leaves them no choice: it takes them twice the tokens, since they prefer
     other words, and each token twice the time. They open a bracket if they want to act, and `action_grammar` goes on.
-    What the character feels is not theirs to say.
 
     Args:
         max_sentences: How many sentences the reply may have.
         may_act: Whether it may end with `ACTION_MARK`.
     """
-    root = "root ::= sentence" + (f' (" " sentence){{0,{max_sentences - 1}}}' if max_sentences > 1 else "")
-    root += f' (" {ACTION_MARK}")?' if may_act else ""
-    return "\n".join([root, _sentence()]) + "\n"
+    root = 'root ::= " " sentence more' + (f' (" {ACTION_MARK}")?' if may_act else "")
+    return "\n".join([root, *_speech(max_sentences)]) + "\n"
 
 
 def action_grammar(actions: Sequence[ActionOption]) -> tuple[str, str]:
@@ -84,12 +87,8 @@ def _speech(max_sentences: int) -> list[str]:
         f'more ::= (" " (emotion " ")? sentence){{0,{max_sentences - 1}}}' if max_sentences > 1 else 'more ::= ""',
         f'emotion ::= "{OPENING}" feeling',
         f'feeling ::= " " ({_any(EMOTION_LABELS)}) (" " ({_any(STRENGTHS)}))? "]"',
-        _sentence(),
+        _SPEECH.strip() % (_MAX_WORDS - 1),
     ]
-
-
-def _sentence() -> str:
-    return _SPEECH.strip() % (_MAX_WORDS - 1)
 
 
 def _acts(actions: Sequence[ActionOption]) -> list[str]:
