@@ -80,6 +80,9 @@ class Thinking:
             options = plausible(options, player_line)
         self.settled = {option.name: option.settled for option in options}
         facts = relevant_facts((*cast.character.knowledge.facts, *cast.scene.facts), player_line)
+        label, strength = appraise(player_line, character.language, character.persona.traits)
+        if small:  # its own choice of a feeling means little, and every token that it has to choose delays the voice
+            await self._pass_on([reply.EmotionTag(label, strength)], send)
         request = Completion(
             messages=messages(
                 cast.system,
@@ -97,10 +100,8 @@ class Thinking:
                 if small
                 else reply_grammar(options, max_sentences=sentences)
             ),
-            # Every token that a small model has to choose delays the voice, and its choice of a feeling means little.
-            opening=feeling_tag(*appraise(player_line, character.language, character.persona.traits))
-            if small
-            else OPENING,
+            written=feeling_tag(label, strength, small=True) if small else "",
+            opening="" if small else OPENING,
             max_tokens=reply_tokens,
             temperature=self._temperature,
             seed=self._seed,
@@ -135,15 +136,27 @@ class Thinking:
         if self._mind.small and options and reader.spoken and text.endswith(ACTION_MARK):
             certain, grammar = action_grammar(options)
             if grammar:
-                await self._read(replace(request, written=text, opening=certain, grammar=grammar), reader, send)
+                act = replace(request, written=request.written + text, opening=certain, grammar=grammar)
+                await self._read(act, reader, send, goes_on=True)
             else:
                 await self._pass_on(reader.feed(certain), send)
         return reader.close(complete=complete)
 
     async def _read(
-        self, request: Completion, reader: ReplyParser, send: MemoryObjectSendStream[reply.ParserEvent]
+        self,
+        request: Completion,
+        reader: ReplyParser,
+        send: MemoryObjectSendStream[reply.ParserEvent],
+        *,
+        goes_on: bool = False,
     ) -> tuple[str, bool]:
         """Pass on what the model writes for one request.
+
+        Args:
+            request: What is asked.
+            reader: Understands it.
+            send: Where to.
+            goes_on: Whether it continues the last request, whose prompt the engine has kept.
 
         Returns:
             The text, and whether it is complete: no token limit cut it off.
@@ -153,7 +166,7 @@ class Thinking:
             async for item in self._trace.engine_items(items, until="first_clause"):
                 if isinstance(item, Finish):
                     complete = item.complete
-                    self._count(request, item.prompt_tokens, item.completion_tokens)
+                    self._count(0 if goes_on else item.prompt_tokens, item.completion_tokens)
                     continue
                 self._trace.mark("first_token")
                 text += item.text
@@ -161,7 +174,7 @@ class Thinking:
                 await self._pass_on(reader.feed(item.text), send)
                 if reader.finished:  # the engine is stopped before it could count
                     prompt_tokens = sum(estimated_tokens(message.text) for message in request.messages)
-                    self._count(request, prompt_tokens, tokens)
+                    self._count(0 if goes_on else prompt_tokens, tokens)
                     break
         return text, complete
 
@@ -172,11 +185,10 @@ class Thinking:
             self._acted = self._acted or isinstance(event, reply.ActionTag)
             await send.send(event)
 
-    def _count(self, request: Completion, prompt_tokens: int, completion_tokens: int) -> None:
+    def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
         if self.usage is not None:
             completion_tokens += self.usage.completion_tokens
-            if not request.written:  # otherwise it is the same prompt once more, and the engine has kept it
-                prompt_tokens += self.usage.prompt_tokens
+            prompt_tokens += self.usage.prompt_tokens
         self.usage = events.Usage(
             model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
         )

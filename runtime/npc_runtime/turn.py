@@ -15,6 +15,7 @@ from npc_runtime.clock import Clock
 from npc_runtime.errors import NpcError
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import LanguageModel
+from npc_runtime.llm.grammar import feeling_tag
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.outbox import Outbox
 from npc_runtime.speaking import Pace, Speaking
@@ -78,6 +79,7 @@ class Turn:
         self._emit = outbox.put
         self._trace = trace
         self._clock = clock
+        self._small = mind.small
         self._feeling = ""
         self._actions = 0
         self._felt = False
@@ -231,7 +233,7 @@ class Turn:
 
     def _feel(self, label: events.EmotionLabel, strength: events.Strength) -> None:
         self._felt = True
-        self._feeling = f"[emotion {label} {strength}]"
+        self._feeling = feeling_tag(label, strength, small=self._small)
         character = self._cast.character
         self._emit(
             events.Emotion(

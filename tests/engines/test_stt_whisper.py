@@ -21,6 +21,7 @@ import soxr
 from npc_runtime.errors import InputError, ModelError
 from npc_runtime.lane import Stopped, Ticket
 from npc_runtime.speech import Samples
+from npc_runtime.stt import whisper
 from npc_runtime.stt.audio_file import read_audio
 from npc_runtime.stt.vad import probabilities, speech_spans
 from npc_runtime.stt.whisper import WhisperEngine
@@ -280,6 +281,38 @@ def test_a_language_the_model_does_not_know(engine: WhisperEngine, say: Say, lan
     with pytest.raises(InputError, match="understands only en") as caught:
         engine.transcribe(say("Stop!"), language=language)
     assert "multilingual" in caught.value.hint
+
+
+@pytest.mark.parametrize(("thorough", "hearings"), [(True, 2), (False, 1)])
+def test_only_a_thorough_hearing_is_repeated(
+    engine: WhisperEngine, say: Say, monkeypatch: pytest.MonkeyPatch, thorough: bool, hearings: int
+) -> None:
+    windows: list[int] = []
+    encode = engine._model.encode
+
+    def note(mel: Samples) -> object:
+        windows.append(mel.shape[1])
+        return encode(mel)
+
+    monkeypatch.setattr(engine._model, "encode", note)
+    monkeypatch.setattr(whisper, "UNSURE", 0.0)  # no words are likely enough
+    assert engine.transcribe(say("Good day to you."), thorough=thorough).text
+    assert windows == [whisper.FLOOR, whisper.FULL][:hearings]
+
+
+def test_nobody_decodes_what_is_not_wanted_any_more(
+    engine: WhisperEngine, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = Ticket()
+    encode = engine._model.encode
+
+    def leave(mel: Samples) -> object:
+        ticket.stop()
+        return encode(mel)
+
+    monkeypatch.setattr(engine._model, "encode", leave)
+    with pytest.raises(Stopped):
+        engine.transcribe(say("Good day to you."), ticket=ticket)
 
 
 def test_a_stopped_ticket_leaves_the_utterance(engine: WhisperEngine, say: Say) -> None:

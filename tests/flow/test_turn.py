@@ -306,26 +306,27 @@ async def test_an_empty_reply_is_answered_with_a_bark(library: Library, reply: l
 
 
 async def test_a_small_model_writes_only_what_is_its_choice(library: Library) -> None:
-    mind = Mind(["[emotion anger]", " Leave it here.", " ["], ["action repair_item price=", "40]"], small=True)
+    mind = Mind([" Leave it here.", " ["], ["action repair_item price=", "40]"], small=True)
     stage = Stage(library, mind)
     told = await stage.say("Can you mend my iron sword?")
     assert told[-4:] == ["audio", "do repair_item {'item': 'iron_sword', 'price': 40}", "end done", "idle"]
     speech, action = mind.requests
     assert speech.grammar is not None and "repair_item" not in speech.grammar
-    assert (action.written, action.opening) == ("[emotion anger] Leave it here. [", "action repair_item price=")
+    assert (speech.written, speech.opening) == ("[interest]", "")
+    assert (action.written, action.opening) == ("[interest] Leave it here. [", "action repair_item price=")
     assert action.grammar is not None and action.grammar.startswith("root ::= ([0-9] |")
-    assert stage.of(events.TurnEnd)[0].usage.completion_tokens == 5
+    assert stage.of(events.TurnEnd)[0].usage.completion_tokens == 4
 
 
 async def test_a_small_model_is_not_asked_what_is_certain(library: Library) -> None:
-    mind = Mind(["[emotion anger] Out. ["], small=True)
+    mind = Mind([" Out. ["], small=True)
     told = await Stage(library, mind).say("I hate your service, so turn away from me.")
     assert "do refuse_service {}" in told
     assert len(mind.requests) == 1
 
 
 async def test_a_small_model_that_does_not_act_is_not_made_to(library: Library) -> None:
-    mind = Mind(["[emotion joy] Good day."], small=True)
+    mind = Mind([" Good day."], small=True)
     told = await Stage(library, mind).say("Can you mend my iron sword?")
     assert not any(line.startswith("do") for line in told)
 

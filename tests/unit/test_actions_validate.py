@@ -322,7 +322,7 @@ KEYS = ["item", "count", "amount", "when", "target", "text", "ratio", "loud", "w
 VALUES: st.SearchStrategy[Any] = st.one_of(st.sampled_from(WORDS), st.text(max_size=30), st.integers().map(str))
 
 
-@settings(max_examples=2_500, deadline=None)
+@settings(max_examples=10_000, deadline=None)
 @given(
     st.one_of(st.sampled_from([one.name for one in DEFINITIONS]), st.text(max_size=12)),
     st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=8)), VALUES, max_size=7),

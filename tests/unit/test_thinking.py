@@ -133,13 +133,13 @@ async def test_a_model_that_said_or_did_anything_is_not_asked_again(text: str) -
 
 
 async def test_nobody_acts_on_words_that_may_not_be_said() -> None:
-    mind = Mind(f"{OUT_OF_ROLE} [", "[emotion joy] Farewell. [", small=True)
+    mind = Mind(f"{OUT_OF_ROLE} [", " Farewell. [", small=True)
     found, _ = await think(mind, LEAVE)
-    assert told(found) == ["neutral", "notice role_break", "joy", "Farewell.", "end", "do leave"]
+    assert told(found) == ["neutral", "neutral", "notice role_break", "Farewell.", "end", "do leave"]
 
 
 async def test_the_prompt_of_a_reply_in_two_parts_counts_once() -> None:
-    mind = Mind("[emotion joy] Farewell. [", "action wave]", small=True)
+    mind = Mind(" Farewell. [", "action wave]", small=True)
     found, usage = await think(mind, LEAVE, WAVE)
-    assert told(found) == ["joy", "Farewell.", "end", "do wave"]
-    assert usage == events.Usage(model="script", prompt_tokens=100, completion_tokens=6)
+    assert told(found) == ["neutral", "Farewell.", "end", "do wave"]
+    assert usage == events.Usage(model="script", prompt_tokens=100, completion_tokens=4)

@@ -35,29 +35,41 @@ def reply_grammar(actions: Sequence[ActionOption], *, max_sentences: int, max_ac
         max_actions: How many actions may follow the speech.
     """
     rules = ['root ::= feeling " " sentence more' + (f" action{{0,{max_actions}}}" if actions else "")]
-    rules += _speech(max_sentences)
+    rules += _speech(max_sentences, '(emotion " ")? sentence')
+    rules += [
+        f'emotion ::= "{OPENING}" feeling',
+        f'feeling ::= " " ({_any(EMOTION_LABELS)}) (" " ({_any(STRENGTHS)}))? "]"',
+    ]
     if actions:
         rules += ['action ::= " [action " act "]"', *_acts(actions)]
     return "\n".join(rules) + "\n"
 
 
-def feeling_tag(label: str, strength: str) -> str:
-    """How a reply begins when what the character feels is known."""
-    return f"{OPENING} {label} {strength}]"
+def feeling_tag(label: str, strength: str, *, small: bool) -> str:
+    """How a reply shows in a prompt what the character feels.
+
+    Args:
+        label: The emotion.
+        strength: How much of it.
+        small: Whether the model is small: it gets the shortest form that it acts as well behind, as each token of it
+            delays the voice.
+    """
+    return f"[{label}]" if small else f"{OPENING} {label} {strength}]"
 
 
 def speech_grammar(*, max_sentences: int, may_act: bool) -> str:
-    """The grammar of a reply's speech, from behind its first emotion on.
+    """The grammar of a small model's speech, from behind its feeling on.
 
     Small models are not made to write what leaves them no choice: it takes them twice the tokens, since they prefer
     other words, and each token twice the time. They open a bracket if they want to act, and `action_grammar` goes on.
+    What they feel is not theirs to say: their choice means little.
 
     Args:
         max_sentences: How many sentences the reply may have.
         may_act: Whether it may end with `ACTION_MARK`.
     """
     root = 'root ::= " " sentence more' + (f' (" {ACTION_MARK}")?' if may_act else "")
-    return "\n".join([root, *_speech(max_sentences)]) + "\n"
+    return "\n".join([root, *_speech(max_sentences, "sentence")]) + "\n"
 
 
 def action_grammar(actions: Sequence[ActionOption]) -> tuple[str, str]:
@@ -82,11 +94,10 @@ def action_grammar(actions: Sequence[ActionOption]) -> tuple[str, str]:
     return f"action {action.name} {first.name}=", root
 
 
-def _speech(max_sentences: int) -> list[str]:
+def _speech(max_sentences: int, further: str) -> list[str]:
+    """Rules of the sentences: what `further` ones look like, among others."""
     return [
-        f'more ::= (" " (emotion " ")? sentence){{0,{max_sentences - 1}}}' if max_sentences > 1 else 'more ::= ""',
-        f'emotion ::= "{OPENING}" feeling',
-        f'feeling ::= " " ({_any(EMOTION_LABELS)}) (" " ({_any(STRENGTHS)}))? "]"',
+        f'more ::= (" " {further}){{0,{max_sentences - 1}}}' if max_sentences > 1 else 'more ::= ""',
         _SPEECH.strip() % (_MAX_WORDS - 1),
     ]
 

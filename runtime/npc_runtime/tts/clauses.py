@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from npc_runtime.tts.language import spoken_language
 
-FIRST_WORDS = 5
+FIRST_WORDS = 4
 """Words after which the first piece is cut wherever it is."""
 FIRST_MS = 350.0
 """Milliseconds after its first word at which the first piece is cut if it has `LATE_WORDS` words."""
