@@ -7,7 +7,7 @@ from npc_runtime.resources import bundled
 from npc_runtime.scene import Scene
 
 CHARACTER = "brynja"
-SEED = 14
+SEED = 18
 """So that everyone's first reply is the same, as far as their processor rounds alike."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from npc_runtime.tts.language import spoken_language
 
 FIRST_WORDS = 4
-"""Words after which the first piece is cut wherever it is."""
+"""Words after which the first piece is cut if that leaves a good end; after one more it is cut wherever it is."""
 FIRST_MS = 350.0
 """Milliseconds after its first word at which the first piece is cut if it has `LATE_WORDS` words."""
 LATE_WORDS = 3
@@ -94,8 +94,8 @@ class ClauseCutter:
             if char.isspace():
                 if self._is_clause(before):
                     yield from self._cut(len(before))
-                elif _count(before) >= FIRST_WORDS:
-                    yield from self._cut(self._word_edge(len(before), LATE_WORDS))
+                elif (words := _count(before)) >= FIRST_WORDS:
+                    yield from self._cut(self._word_edge(len(before), LATE_WORDS, anywhere=words > FIRST_WORDS))
                 elif self._late:
                     yield from self._cut_late()
             elif char in ",;" and before[-1:].isalpha() and self._is_clause(self._text):
@@ -115,17 +115,17 @@ class ClauseCutter:
     def _cut_late(self) -> Iterator[str]:
         edge = max((match.start() for match in re.finditer(r"\s", self._text)), default=0)
         if _count(self._text[:edge]) >= LATE_WORDS:
-            yield from self._cut(self._word_edge(edge, CLAUSE_WORDS))
+            yield from self._cut(self._word_edge(edge, CLAUSE_WORDS, anywhere=True))
 
-    def _word_edge(self, at: int, least: int) -> int:
-        """The last good place to pause up to `at` that leaves `least` words; `at` itself if there is none.
+    def _word_edge(self, at: int, least: int, *, anywhere: bool) -> int:
+        """The last good place to pause up to `at` that leaves `least` words, or if need be `at` itself.
 
-        0 if not even that may be cut, because it lies in a short quotation.
+        0 if there is none, or `at` may not be cut either, because it lies in a short quotation.
         """
         edges = [match.start() for match in re.finditer(r"\s+", self._text[:at])] + [at]
         free = [edge for edge in edges if self._free(edge)]
         good = [edge for edge in free if not self._ends_weak(edge) and _count(self._text[:edge]) >= least]
-        return good[-1] if good else at if at in free else 0
+        return good[-1] if good else at if anywhere and at in free else 0
 
     def _free(self, at: int) -> bool:
         return not any(start < at < end for start, end in _quotations(self._text))
