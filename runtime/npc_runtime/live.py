@@ -17,6 +17,7 @@ import numpy as np
 from npc_runtime import events
 from npc_runtime.character.barks import greetings
 from npc_runtime.content.character import CharacterFile
+from npc_runtime.content.reload import Change
 from npc_runtime.errors import InputError
 from npc_runtime.events import Stage as Attitude
 from npc_runtime.house import House
@@ -26,6 +27,7 @@ from npc_runtime.server import protocol
 from npc_runtime.session import Session, heard_event
 from npc_runtime.speech import Samples, Transcript
 from npc_runtime.stage import Finished, Stage
+from npc_runtime.story import Story, witnesses_of
 from npc_runtime.stt.bargein import BargeIn
 from npc_runtime.stt.endpoint import EndpointPolicy
 from npc_runtime.stt.hint import turn_hint
@@ -52,6 +54,8 @@ _ECHO_MS = 400.0
 """For so long after a reply its echo may be heard."""
 _AGAIN_SECONDS = 120.0
 """Who was talked to within this time is not greeted again."""
+_OPENING_SECONDS = 5.0
+"""How long a game waits for the memory to open; what fails then is told as it happens."""
 _CARRIED = 30 * 16_000
 """Samples of an utterance that went on, after its end had been declared, that are heard again with the rest."""
 _WAVERING = re.compile(r"\W*\s*\S*$")
@@ -67,15 +71,26 @@ class Live:
         outgoing: Where everything for the game leaves.
         house: What all sessions share.
         finished: Told of every turn that took effect, when it is over.
+        slot: The save of the game that is played, if the game says so.
+        opened: Waits until what the characters remember can be used.
     """
 
     def __init__(
-        self, session: Session, outgoing: Outgoing, house: House, *, finished: Finished = lambda on, reason: None
+        self,
+        session: Session,
+        outgoing: Outgoing,
+        house: House,
+        *,
+        finished: Finished = lambda on, reason: None,
+        slot: str | None = None,
+        opened: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._session = session
         self._outgoing = outgoing
         self._house = house
         self._finished = finished
+        self._slot = slot
+        self._opened = opened
         self._policy = EndpointPolicy()
         self._barge_in = BargeIn()
         self._addressed: CharacterFile | None = None
@@ -96,7 +111,10 @@ class Live:
         """Speech whose answer was taken back before it sounded, because the player went on."""
         self._warming = anyio.CancelScope()
         self._tasks: anyio.abc.TaskGroup
+        self._last: str | None = None
+        """Id of who spoke last."""
         self._stage: Stage
+        self._story: Story
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -106,10 +124,17 @@ class Live:
             self._outgoing,
             self._house,
             self._tasks,
+            whom=self._meant,
             understood=self._understood,
             left=self._free,
             finished=self._finished,
         )
+        self._story = Story(self._session, self._stage, self._outgoing, silent=self._silence)
+        if self._opened is not None:
+            with anyio.move_on_after(_OPENING_SECONDS):
+                await self._opened()
+        if self._slot is not None:
+            await self._restore(self._slot)
         return self
 
     async def __aexit__(
@@ -122,6 +147,21 @@ class Live:
             await self._exit.aclose()
         finally:
             self._outgoing.close()
+
+    def tell(self, event: events.Event) -> None:
+        """Tell the game something that concerns all sessions."""
+        self._outgoing.put(event)
+
+    def take(self, change: Change) -> None:
+        """Go on with content that was edited; what is being said is said to its end."""
+        for problem in change.problems:
+            self.tell(events.Notice(code="content_error", message=str(problem), hint=problem.hint))
+        if change.changed or change.gone:
+            names = ", ".join((*change.changed, *change.gone))
+            self.tell(events.Notice(code="content_changed", message=f"Content was read again: {names}."))
+        if self._addressed is not None and self._addressed.id in change.changed:
+            self._addressed = change.library.character(self._addressed.id)
+            self._warm()
 
     @property
     def events(self) -> AsyncIterator[events.Event]:
@@ -139,12 +179,25 @@ class Live:
             case protocol.TalkStop():
                 self._turn_away(self._session.character(message.character))
             case protocol.PlayerText():
-                self._typed(message.text, self._whom(message.to))
+                self._typed(message.text, self._to_whom(message.to, message.text))
+            case protocol.GameEvent():
+                named = None if message.to is None else [self._session.character(message.to)]
+                witnesses = named or witnesses_of(self._session, message.name, self._addressed)
+                self._story.happened(message.name, message.params, witnesses)
+            case protocol.Converse():
+                characters = [self._session.character(name) for name in message.characters]
+                self._story.converse(characters, message.topic or "", message.max_turns)
+            case protocol.Save():
+                await self._session.save(message.slot)
+                self._outgoing.put(events.Saved(slot=message.slot))
+            case protocol.Load():
+                await self._load(message.slot)
             case protocol.ListenStart():
                 self._open_microphone(message)
             case protocol.ListenStop():
                 self._close_microphone()
             case protocol.Interrupt() if on is not None and message.turn in (None, on.number):
+                self._story.leave()
                 self._stage.stop()
             case protocol.Playback() if on is not None and message.turn == on.number:
                 on.playout.report(message.played_ms, done=message.done)
@@ -165,6 +218,23 @@ class Live:
         if self._paused_ms is not None and self._fed_ms - self._paused_ms >= _PAUSE_MS:
             self._think()
 
+    async def _restore(self, slot: str) -> None:
+        """The game says which of its saves is played."""
+        try:
+            await self._session.load(slot)
+        except InputError:  # it was made without us: nobody may remember another story
+            await self._session.begin()
+            message = f"Nobody remembers anything of the save `{slot}`: a new story begins."
+            self._outgoing.put(events.Notice(code="unknown_slot", message=message))
+
+    async def _load(self, slot: str) -> None:
+        await self._session.load(slot)
+        self._story.begin_anew()
+        self._stage.withdraw()
+        self._stage.stop()
+        self._outgoing.put(events.Loaded(slot=slot))
+        self._warm()
+
     def _turn_to(self, character: CharacterFile) -> None:
         self._addressed = character
         self._warm()
@@ -179,27 +249,44 @@ class Live:
                 self._tell("attending")
 
     def _turn_away(self, character: CharacterFile) -> None:
-        if self._addressed is not character:
+        if self._addressed is None or self._addressed.id != character.id:
             return
         self._addressed = None
+        self._session.conclude(character)
         self._forget_speech()
         self._stage.withdraw()
         on = self._stage.current
-        if on is not None and on.character is character:
+        if on is not None and on.character.id == character.id:
             self._stage.stop()
         else:
             self._outgoing.put(events.State(character=character.id, stage="idle"))
+        self._last = None
 
-    def _whom(self, to: str | None = None) -> CharacterFile:
-        if to is not None:
-            return self._session.character(to)
+    def _whom(self) -> CharacterFile:
         if self._addressed is None:
             raise InputError("Nobody is being talked to.", hint="send talk.start first", code="wrong_order")
         return self._addressed
 
+    def _to_whom(self, to: str | None, text: str) -> CharacterFile:
+        if to is not None:
+            return self._session.character(to)
+        meant = self._session.addressed(text, self._addressed, self._last)
+        if meant is None:
+            hint = "send talk.start first, say `to`, or tell who is there with `scene`"
+            raise InputError("Nobody is being talked to.", hint=hint, code="wrong_order")
+        return meant
+
+    def _meant(self, character: CharacterFile, text: str) -> CharacterFile:
+        """Whom the player means who has turned to a character and says this."""
+        return self._session.addressed(text, character, self._last) or character
+
+    def _silence(self) -> bool:
+        return self._stage.current is None and self._stage.draft is None and not self._hearing_voice
+
     def _typed(self, text: str, character: CharacterFile) -> None:
         if not text.strip():
             raise InputError("There is nothing to say: the text is empty.", code="bad_message")
+        self._story.leave()
         self._policy.reset(hold=self._hold)  # what was being said aloud is not finished any more
         self._forget_speech()
         self._warming.cancel()
@@ -255,12 +342,14 @@ class Live:
     def _voice_starts(self) -> None:
         self._murmur = self._stage.current is not None
         if not self._murmur:
+            self._story.leave()
             self._tell("attending")
             self._warm()
 
     def _interrupted(self, at_ms: float) -> None:
         on = self._stage.current
         self._murmur = False
+        self._story.leave()
         if on is not None:
             if not on.playout.sounding and on.spoken is not None:
                 self._carried = on.spoken
@@ -339,10 +428,13 @@ class Live:
     def _free(self, on: Performance) -> None:
         """A turn has left the stage."""
         self._talked[on.character.id] = self._house.clock.now()
+        if on.partner is None:
+            self._last = on.character.id
         self._quiet_ms = self._fed_ms
         if self._listener is not None:
             self._listener.character_stops()
         self._warm()
+        self._story.over(on)
 
     def _warm(self, said: str = "") -> None:
         """Let the prompt be read before it is needed, with what has been said of it."""

@@ -8,6 +8,7 @@ import anyio
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.outbox import Outbox
 from npc_runtime.playout import Playout
+from npc_runtime.scene import Player
 from npc_runtime.speech import Samples
 from npc_runtime.trace import Trace
 from npc_runtime.turn import Turn
@@ -23,6 +24,8 @@ class Performance:
     playout: Playout
     revision: int = 0
     """The pause of the player that it answers; 0 when there was none."""
+    partner: Player | None = None
+    """To whom the character speaks; None: the player."""
     spoken: Samples | None = None
     """What the player said, 16 kHz mono; None for typed words, and for what the character says of its own accord."""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from npc_runtime.cast import Mouth
 from npc_runtime.content.character import CharacterFile, VoiceSpec
 from npc_runtime.lane import BACKGROUND, LIVE
-from npc_runtime.speech import ClipHead, ClipPiece, Samples
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, VoiceColour
 
 _FULL_SCALE = 32767.0
 
@@ -56,7 +56,8 @@ class PreparedMouth:
     """A mouth that speaks prepared lines at once; whatever else it is asked for, the mouth behind it speaks.
 
     A line is one clause here, however many sentences it has: it is found again only by the same text, in the same
-    language and with the same voice settings.
+    language and with the same voice settings. It has the character's plain voice even where a colour is asked for: it
+    was prepared to be there at once, which matters more for a greeting or a filler than how it is coloured.
 
     Args:
         mouth: The mouth behind it.
@@ -73,11 +74,13 @@ class PreparedMouth:
         self._making = anyio.Lock()
 
     def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[ClipHead | ClipPiece]]:
-        """Speak one clause: see `Mouth.stream`."""
+        """Speak one clause: see `Mouth.stream`. A prepared line sounds as it was prepared, whatever the colour."""
         line = self._used(_key(text, character))
-        return nullcontext(line.parts()) if line is not None else self._mouth.stream(text, character, rank=rank)
+        if line is not None:
+            return nullcontext(line.parts())
+        return self._mouth.stream(text, character, rank=rank, colour=colour)
 
     def held(self, text: str, character: CharacterFile) -> bool:
         """Whether a clause would start at once."""

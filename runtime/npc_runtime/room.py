@@ -1,23 +1,30 @@
 """Room: the runtime as a server or a terminal sees it: characters, engines, and one live session for each player."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakSet
 
 import anyio
+import anyio.abc
 
 from npc_runtime import events, otel
 from npc_runtime.audio.session import DeviceSession
 from npc_runtime.character.barks import all_lines
-from npc_runtime.clock import MonotonicClock
+from npc_runtime.character.nature import Natures
+from npc_runtime.chronicle import Chronicle
+from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.config import Settings
+from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
+from npc_runtime.content.reload import Reloader
 from npc_runtime.engines import Engines, running
-from npc_runtime.errors import InputError
+from npc_runtime.errors import InputError, NpcError
 from npc_runtime.house import House
 from npc_runtime.lag import LagMeter
 from npc_runtime.live import Live
+from npc_runtime.lives import Lives
 from npc_runtime.outgoing import Outgoing
 from npc_runtime.performance import Performance
 from npc_runtime.prepared import PreparedMouth
@@ -45,13 +52,15 @@ class Room:
     def __init__(
         self, library: Library, engines: Engines, settings: Settings, traces: Traces, *, seed: int | None = None
     ) -> None:
-        self._library = library
         self._engines = engines
         self._settings = settings
         self._traces = traces
         self._seed = seed
         self._clock = MonotonicClock()
         self._mouth = PreparedMouth(engines.mouth)
+        self._natures = Natures(library)
+        self._worlds: dict[str, _World] = {}
+        self._live: WeakSet[Live] = WeakSet()
         turns = engines.turns
         self._house = House(
             VoiceDetector,
@@ -61,12 +70,13 @@ class Room:
         )
         self._lag = LagMeter(self._clock)
         self._sessions = 0
+        self._tasks: anyio.abc.TaskGroup | None = None
 
     def characters(self) -> Sequence[events.Character]:
         """Who can be talked to now."""
         return [
             events.Character(id=character.id, name=character.name, language=character.language)
-            for character in self._library.characters()
+            for character in self._natures.library.characters()
         ]
 
     def open_session(self, hello: Hello) -> LiveSession:
@@ -74,8 +84,9 @@ class Room:
         self._sessions += 1
         name = str(self._sessions)
         outgoing = Outgoing()
+        world = self._world(hello.client.name.strip() or "default")
         session = Session(
-            self._library,
+            self._natures.library,
             ears=self._engines.ears,
             mind=self._engines.mind,
             mouth=self._mouth,
@@ -87,8 +98,19 @@ class Room:
             context_tokens=self._settings.llm.context,
             temperature=self._settings.llm.temperature,
             seed=self._seed,
+            face=hello.face,
+            lives=world.lives,
+            natures=self._natures,
         )
-        live = Live(session, outgoing, self._house, finished=lambda on, reason: self._note(name, on, reason))
+        live = Live(
+            session,
+            outgoing,
+            self._house,
+            finished=lambda on, reason: self._note(name, on, reason),
+            slot=hello.save,
+            opened=world.opened.wait,
+        )
+        self._live.add(live)
         return DeviceSession(live) if hello.audio.out == "device" else live
 
     def traces(self) -> Sequence[Mapping[str, Any]]:
@@ -108,9 +130,38 @@ class Room:
     async def run(self) -> None:
         """Work that goes on as long as the room is there: nobody waits for it."""
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            for world in self._worlds.values():
+                tasks.start_soon(world.run)
             tasks.start_soon(self._lag.run)
-            lines = [(line, character) for character in self._library.characters() for line in all_lines(character)]
-            await self._mouth.prepare(lines)
+            tasks.start_soon(self._follow_files)
+            await self._prepare(self._natures.library.characters())
+
+    async def _prepare(self, characters: Sequence[CharacterFile]) -> None:
+        await self._mouth.prepare([(line, character) for character in characters for line in all_lines(character)])
+
+    async def _follow_files(self) -> None:
+        """Take over what authors edit while the game runs."""
+        async for change in Reloader(self._natures.library).changes():
+            self._natures.replace(change.library)
+            for live in list(self._live):
+                live.take(change)
+            edited = [one for one in change.library.characters() if one.id in change.changed]
+            await self._prepare(edited)
+
+    def _world(self, name: str) -> "_World":
+        """What the characters of one game live through; games see nothing of one another."""
+        world = self._worlds.get(name)
+        if world is None:
+            world = self._worlds[name] = _World(name, self._settings, self._clock, self._warn)
+            if self._tasks is not None:
+                self._tasks.start_soon(world.run)
+        return world
+
+    def _warn(self, error: NpcError) -> None:
+        """Trouble with memory concerns everyone who plays."""
+        for live in list(self._live):
+            live.tell(events.Notice(code=error.code, message=error.message, hint=error.hint))
 
     def _note(self, session: str, on: Performance, reason: str) -> None:
         own = {} if on.trace.own_ms is None else {"own": on.trace.own_ms}
@@ -127,6 +178,35 @@ class Room:
                 usage=on.turn.usage if on.turn is not None else None,
             )
         )
+
+
+class _World:
+    """What the characters of one game remember and feel.
+
+    Args:
+        name: Of the game.
+        settings: What the person configured.
+        clock: Time.
+        warn: Told of trouble with the memory.
+    """
+
+    def __init__(self, name: str, settings: Settings, clock: Clock, warn: Callable[[NpcError], None]) -> None:
+        memory = settings.memory
+        self._chronicle = (
+            Chronicle(settings.state_dir, world=name, embedder=memory.embedder, warn=warn) if memory.enabled else None
+        )
+        self.lives = Lives(clock, self._chronicle, warn=warn)
+        self.opened = anyio.Event()
+        """Set once it may be used."""
+
+    async def run(self) -> None:
+        """Keep the memory open until cancelled."""
+        if self._chronicle is None:
+            self.opened.set()
+            return
+        async with self._chronicle:
+            self.opened.set()
+            await anyio.sleep_forever()
 
 
 @asynccontextmanager

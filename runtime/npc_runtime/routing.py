@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 
-from npc_runtime.character.knowledge import folded
+from npc_runtime.character.words import folded
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.resources import bundled
 from npc_runtime.scene import Presence, Scene

@@ -1,25 +1,30 @@
 """One player: who is there, what was said so far, and one exchange after another."""
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
 from npc_runtime.cast import Cast, Ears, Mouth
+from npc_runtime.character.impulse import Impulse, react, respond
+from npc_runtime.character.memory.records import Memory
+from npc_runtime.character.nature import Natures
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
-from npc_runtime.errors import EngineError, NpcError
+from npc_runtime.errors import EngineError, InputError, NpcError
 from npc_runtime.lane import LIVE
+from npc_runtime.lives import Lived, Lives
 from npc_runtime.llm.backend import Completion, LanguageModel
 from npc_runtime.llm.history import History
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.outbox import Outbox
+from npc_runtime.routing import Attention, overhearing, route
 from npc_runtime.scene import Player, Scene
 from npc_runtime.speaking import Pace
 from npc_runtime.speech import Samples, Transcript
+from npc_runtime.thinking import occasion_of, small_thoughts
 from npc_runtime.trace import Trace
 from npc_runtime.turn import Turn
 
@@ -27,6 +32,12 @@ _SMALL_HISTORY = 480
 """Tokens of what was said that a small model is told: more confuses it, and slows it down."""
 _HISTORY_SHARE = 0.5
 """Of the window that what was said may fill for other models."""
+_RESTORED = 16
+"""Lines that a character has in mind when a talk goes on after a pause or in a save game."""
+_MOST_HEARERS = 16
+"""Characters who overhear a turn, at most."""
+_OVERHEARD = 0.5
+"""How much less matters what was not said to oneself."""
 
 
 class Session:
@@ -46,6 +57,9 @@ class Session:
         context_tokens: The model's window.
         temperature: How freely the model chooses, for characters without a setting of their own.
         seed: Makes replies repeatable; None for new ones each time; may be assigned.
+        face: The face the game wants.
+        lives: What the characters feel and remember, shared by the sessions of one world; their own unless given.
+        natures: The characters made ready, shared by all sessions; those of the library unless given.
     """
 
     def __init__(
@@ -64,10 +78,12 @@ class Session:
         context_tokens: int = 2048,
         temperature: float = 0.5,
         seed: int | None = None,
+        face: events.FaceSet = "none",
+        lives: Lives | None = None,
+        natures: Natures | None = None,
     ) -> None:
         self.scene = scene or Scene()
         self.seed = seed
-        self._library = library
         self._ears = ears
         self._mind = mind
         self._mouth = mouth
@@ -80,9 +96,18 @@ class Session:
         self._temperature = temperature
         self.turns = 0
         """How many turns took effect."""
-        most = _SMALL_HISTORY if mind.small else int(context_tokens * _HISTORY_SHARE)
-        self._history: dict[str, History] = defaultdict(lambda: History(most))
+        self._most_history = _SMALL_HISTORY if mind.small else int(context_tokens * _HISTORY_SHARE)
+        self._face: events.FaceSet = face
+        self._lives = lives or Lives(self._clock)
+        self._natures = natures or Natures(library)
+        self._epoch = self._lives.epoch
+        self._history: dict[tuple[str, str], History] = {}
+        """By character, and by whom it talks to."""
         self._ledgers: dict[str, Ledger] = {}
+
+    @property
+    def _library(self) -> Library:
+        return self._natures.library
 
     async def approach(self, name: str, *, said: str = "") -> None:
         """Let a character's prompt be read before the player has finished, so that the answer comes sooner.
@@ -95,16 +120,38 @@ class Session:
             InputError: There is no such character.
         """
         character = self._library.character(name)
+        await self.ready(character)
+        thoughts: tuple[str, ...] = ()
+        if said and self._mind.small:  # what comes to mind is told before the words that it is about
+            cast = self._cast(character, self._player, Ledger())
+            occasion = occasion_of(cast, cast.life.inner, self._clock, number=self.turns + 1, small=True)
+            impulse = respond(cast.nature, cast.life.inner, said, occasion)
+            thoughts = small_thoughts(cast, impulse.facts, (), said, impulse.instructions)
         beginning = messages(
             self._system(character),
-            (*self._introduction(character), *self._history[character.id]),
-            "",
+            (*self._introduction(character), *self._told(character, self._player)),
+            said,
             player=self._player,
             scene=None,
+            thoughts=thoughts,
             context_tokens=self._context_tokens,
         )
         with suppress(EngineError):  # the turn itself will say what is wrong
-            await self._mind.warm(Completion(messages=beginning[:-1], conversation=character.id), said=said)
+            await self._mind.warm(
+                Completion(messages=beginning[:-1], conversation=character.id), said=beginning[-1].text
+            )
+
+    async def ready(self, character: CharacterFile, partner: Player | None = None) -> None:
+        """Have what a character feels and remembers at hand; quick when it is."""
+        partner = partner or self._player
+        self._keep_up()
+        await self._lives.wake(character, partner)
+        key = (character.id, partner.id)
+        chronicle = self._lives.chronicle
+        if key in self._history or chronicle is None:
+            return
+        lines = await chronicle.recent(character.id, partner.id, limit=_RESTORED)
+        self._history.setdefault(key, self._restored(lines))
 
     async def hear(self, name: str, samples: Samples) -> None:
         """Take one utterance of the player to a character, and let the character answer if something was said.
@@ -155,6 +202,10 @@ class Session:
         """
         return self._library.character(name)
 
+    def characters(self) -> Sequence[CharacterFile]:
+        """Everyone who can be talked to."""
+        return self._library.characters()
+
     def typed(self, character: CharacterFile, text: str) -> Transcript:
         """Typed words, as if they had been heard."""
         return Transcript(text, self._language or character.language)
@@ -168,10 +219,27 @@ class Session:
         language = self._language or character.language
         return await self._ears.hear(samples, language=language, hotwords=self._hotwords(), rank=rank)
 
-    def turn(self, character: CharacterFile, trace: Trace, outbox: Outbox, *, pace: Pace | None = None) -> Turn:
-        """A turn of a character, of which nothing has an effect before the outbox is opened."""
+    def turn(
+        self,
+        character: CharacterFile,
+        trace: Trace,
+        outbox: Outbox,
+        *,
+        pace: Pace | None = None,
+        partner: Player | None = None,
+    ) -> Turn:
+        """A turn of a character, of which nothing has an effect before the outbox is opened.
+
+        Args:
+            character: Who speaks; `ready`.
+            trace: Receives its marks.
+            outbox: Receives its events.
+            pace: Keeps the voice from being too far ahead of what the player hears.
+            partner: To whom; the player unless given.
+        """
         number = self.turns + 1
         ledger = deepcopy(self._ledgers.get(character.id, Ledger()))
+        cast = self._cast(character, partner or self._player, ledger)
 
         def take_effect() -> None:
             self.turns = number
@@ -180,42 +248,150 @@ class Session:
         outbox.then(take_effect)
         return Turn(
             number,
-            Cast(
-                id=character.id,
-                character=character,
-                actions=self._library.actions_for(character),
-                system=self._system(character),
-                player=self._player,
-                scene=self.scene,
-                ledger=ledger,
-                history=(*self._introduction(character), *self._history[character.id]),
-                roster=tuple(other.name for other in self._library.characters() if other.id != character.id),
-            ),
+            cast,
             mind=self._mind,
             mouth=self._mouth,
             outbox=outbox,
             trace=trace,
             clock=self._clock,
             target=self._visemes,
+            face=self._face,
             context_tokens=self._context_tokens,
             temperature=self._temperature,
             seed=self.seed,
             pace=pace,
         )
 
-    def remember(self, character: CharacterFile, exchange: Exchange | None) -> None:
-        """Keep what was said, and heard."""
-        if exchange is not None:
-            self._history[character.id].add(exchange)
+    def perceive(self, character: CharacterFile, name: str, told: str) -> Impulse:
+        """What a character does about an event of the game; nothing of it has an effect yet.
+
+        Args:
+            character: Who perceives it; `ready`.
+            name: Of the event.
+            told: What happened, in words; may be empty.
+        """
+        cast = self._cast(character, self._player, self._ledgers.get(character.id, Ledger()))
+        inner = cast.life.inner
+        occasion = occasion_of(cast, inner, self._clock, number=self.turns + 1, small=self._mind.small)
+        return react(cast.nature, inner, name, occasion, told=told)
+
+    async def witness(self, character: CharacterFile, impulse: Impulse, name: str, told: str) -> None:
+        """Let an event of the game about which a character does nothing be known to it."""
+        life = self._lives.of(character, self._player)
+        life.keep(impulse.inner)
+        await life.record([Lived(told or name, "game", "event", "event")], self.scene)
+
+    def addressed(self, text: str, turned_to: CharacterFile | None, last: str | None) -> CharacterFile | None:
+        """Whom the player means.
+
+        Args:
+            text: What the player says.
+            turned_to: To whom the player has turned.
+            last: Id of who spoke with the player last.
+        """
+        attention = Attention(turned_to.id if turned_to is not None else None, last)
+        language = self._language or (turned_to.language if turned_to is not None else "en")
+        found = route(text, self._library.characters(), self.scene, attention, language=language)
+        return self._library.character(found.id) if found is not None else None
+
+    def remember(self, turn: Turn, exchange: Exchange | None) -> None:
+        """Keep in mind what was said, and heard."""
+        cast = turn.cast
+        if exchange is not None and cast.life.goes_on:
+            self._history.setdefault((cast.id, cast.player.id), History(self._most_history)).add(exchange)
+
+    async def record(self, turn: Turn) -> None:
+        """Remember a turn that has ended, for good; whoever overheard it does, too.
+
+        Raises:
+            NpcError: It could not be written.
+        """
+        cast = turn.cast
+        await cast.life.record(turn.lived, self.scene, recalled=turn.recalled)
+        said = {"heard": f"{cast.player.name} → {cast.character.name}", "said": cast.character.name}
+        overheard = [Lived(f"{said[one.source]}: {one.text}", "seen") for one in turn.lived if one.source in said]
+        if self._lives.chronicle is None or not overheard:
+            return
+        for id in overhearing(self.scene, None, (cast.id, cast.player.id))[:_MOST_HEARERS]:
+            with suppress(InputError):  # somebody whom only the game knows
+                other = self._library.character(id)
+                await self._lives.wake(other, self._player)
+                await self._lives.of(other, self._player).record(overheard, self.scene, share=_OVERHEARD)
+
+    def conclude(self, character: CharacterFile) -> None:
+        """The player has turned away from a character: what their talk came to can be summed up."""
+        self._lives.of(character, self._player).conclude()
+
+    async def save(self, slot: str) -> None:
+        """Keep everything with a save of the game.
+
+        Raises:
+            InputError: There is no memory to keep it in.
+        """
+        await self._lives.save(slot)
+
+    async def load(self, slot: str) -> None:
+        """Go back to what was kept.
+
+        Raises:
+            InputError: There is no such save, or no memory; nothing was changed.
+        """
+        await self._lives.load(slot)
+        self._keep_up()
+
+    async def begin(self) -> None:
+        """Begin a new game."""
+        await self._lives.begin()
+        self._keep_up()
+
+    def _keep_up(self) -> None:
+        """Forget what was said in a story that is not told any more."""
+        if self._epoch != self._lives.epoch:
+            self._epoch = self._lives.epoch
+            self._history.clear()
+            self._ledgers.clear()
+
+    def _restored(self, lines: Sequence[Memory]) -> History:
+        """What was said, from memory: each line of the player with what the character answered."""
+        history = History(self._most_history)
+        heard = ""
+        for line in lines:
+            if line.source == "heard":
+                heard = line.text
+            elif line.source == "said" and heard:
+                history.add(Exchange(heard, line.text))
+                heard = ""
+        return history
+
+    def _told(self, character: CharacterFile, partner: Player) -> tuple[Exchange, ...]:
+        return tuple(self._history.get((character.id, partner.id), ()))
+
+    def _cast(self, character: CharacterFile, partner: Player, ledger: Ledger) -> Cast:
+        return Cast(
+            id=character.id,
+            character=character,
+            actions=self._library.actions_for(character),
+            system=self._system(character),
+            player=partner,
+            scene=self.scene,
+            nature=self._natures.of(character),
+            life=self._lives.of(character, partner),
+            ledger=ledger,
+            history=(*self._introduction(character), *self._told(character, partner)),
+            roster=tuple(other.name for other in self._library.characters() if other.id != character.id),
+        )
 
     async def _answer(
         self, character: CharacterFile, text: str, trace: Trace, *, failure: NpcError | None = None
     ) -> None:
+        await self.ready(character)
         outbox = Outbox(self._emit)
         outbox.commit()
         turn = self.turn(character, trace, outbox)
         await turn.run(text, failure=failure)
-        self.remember(character, turn.end())
+        self.remember(turn, turn.end())
+        if turn.lived:
+            await self.record(turn)
 
     def _system(self, character: CharacterFile) -> str:
         return fitting_system_prompt(

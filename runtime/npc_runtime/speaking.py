@@ -12,7 +12,7 @@ from npc_runtime.errors import NpcError
 from npc_runtime.lipsync.sets import frames
 from npc_runtime.lipsync.track import track
 from npc_runtime.outbox import Outbox
-from npc_runtime.speech import ClipHead, ClipPiece
+from npc_runtime.speech import ClipHead, ClipPiece, VoiceColour
 from npc_runtime.trace import Trace
 from npc_runtime.tts.wav import pcm16
 
@@ -84,13 +84,16 @@ class Speaking:
         """Whether anything was said but fillers."""
         return any(not clause.filler for clause in self.clauses)
 
-    async def say(self, text: str, *, feeling: str = "", filler: bool = False) -> None:
+    async def say(
+        self, text: str, *, feeling: str = "", filler: bool = False, colour: VoiceColour | None = None
+    ) -> None:
         """Speak one clause: subtitle, mouth track, then the sound in pieces as it is made.
 
         Args:
             text: The clause.
             feeling: See `SpokenClause.feeling`.
             filler: See `SpokenClause.filler`.
+            colour: What the character feels does this to its voice.
         """
         if self._pace is not None:
             await self._pace(self.audio_ms)
@@ -102,7 +105,7 @@ class Speaking:
             clause = SpokenClause(text, self.audio_ms, self.audio_ms, feeling, filler)
             announced = False
             try:
-                async with self._mouth.stream(text, self._character) as parts:
+                async with self._mouth.stream(text, self._character, colour=colour) as parts:
                     async for part in self._trace.engine_items(parts):
                         if isinstance(part, ClipPiece):
                             self._sound(part, number, filler=filler)

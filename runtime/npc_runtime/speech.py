@@ -40,6 +40,18 @@ class TimedPhone:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceColour:
+    """What a feeling does to a voice: factors on how it sounds otherwise, each 0.85..1.15."""
+
+    rate: float = 1.0
+    """On its speed."""
+    variability: float = 1.0
+    """On the randomness of its melody and timing, such as Piper's `noise_scale`."""
+    volume: float = 1.0
+    """On its amplitude."""
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """A piece of synthesised speech; the samples of its phones add up to its length, exactly."""
 

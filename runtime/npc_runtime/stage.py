@@ -21,9 +21,11 @@ from npc_runtime.outbox import Outbox
 from npc_runtime.outgoing import Outgoing
 from npc_runtime.performance import Performance
 from npc_runtime.playout import Playout
+from npc_runtime.scene import Player
 from npc_runtime.session import Session, heard_event
 from npc_runtime.speech import Samples, Transcript
 from npc_runtime.trace import Trace
+from npc_runtime.turn import Turn
 
 _AHEAD_MS = 5000.0
 """How much unplayed audio there may be before the voice waits."""
@@ -42,6 +44,7 @@ class Stage:
         outgoing: Where everything for the game leaves.
         house: What all sessions share.
         tasks: Where the work is done.
+        whom: Finds whom the player means, given to whom it was said and what was heard.
         understood: Told what was heard, as soon as that is known.
         left: Told when the stage is free again.
         finished: Told of every turn that took effect, when it is over.
@@ -54,6 +57,7 @@ class Stage:
         house: House,
         tasks: anyio.abc.TaskGroup,
         *,
+        whom: Callable[[CharacterFile, str], CharacterFile],
         understood: Callable[[Performance, Transcript], None],
         left: Callable[[Performance], None],
         finished: Finished,
@@ -66,6 +70,7 @@ class Stage:
         self._outgoing = outgoing
         self._house = house
         self._tasks = tasks
+        self._whom = whom
         self._understood = understood
         self._left = left
         self._finished = finished
@@ -106,6 +111,34 @@ class Stage:
         on = self._performance(character, Trace(self._house.clock, self._house.clock.now()))
         self.enter(on)
         self._tasks.start_soon(self._run, on, lambda: self._recite(on, line))
+
+    def happen(self, character: CharacterFile, name: str, told: str) -> None:
+        """Let a character do what its author planned for an event of the game, if there is anything.
+
+        Args:
+            character: Who perceives it.
+            name: Of the event.
+            told: What happened, in words; may be empty.
+        """
+        self._clear()
+        on = self._performance(character, Trace(self._house.clock, self._house.clock.now()))
+        self.enter(on)
+        self._tasks.start_soon(self._run, on, lambda: self._happen(on, name, told))
+
+    def converse(self, character: CharacterFile, partner: CharacterFile, line: str, topic: str) -> None:
+        """Let a character speak to another one.
+
+        Args:
+            character: Who speaks.
+            partner: To whom.
+            line: What that one has said; empty when the talk begins.
+            topic: What they talk about; empty for anything.
+        """
+        self._clear()
+        on = self._performance(character, Trace(self._house.clock, self._house.clock.now()))
+        on.partner = Player(partner.id, partner.name)
+        self.enter(on)
+        self._start(on, lambda: self._think(on, line, topic=topic))
 
     def enter(self, on: Performance) -> None:
         """The player has finished: the turn takes effect."""
@@ -179,6 +212,8 @@ class Stage:
             await self._think(on, "", failure=_known(error))
             return
         on.trace.mark("stt")
+        if heard.text:
+            on.character = self._whom(on.character, heard.text)
         on.outbox.put(heard_event(heard, on.character.id))
         self._understood(on, heard)
         if heard.text:
@@ -190,12 +225,27 @@ class Stage:
                 return await self._session.transcribe(on.character, samples)
         raise EngineError(f"Speech was not recognised within {_HEARING_SECONDS:g} s.", hint="use a smaller model")
 
-    async def _think(self, on: Performance, text: str, *, failure: NpcError | None = None) -> None:
-        turn = on.turn = self._session.turn(on.character, on.trace, on.outbox, pace=lambda at: _pace(on, at))
+    async def _think(self, on: Performance, text: str, *, topic: str = "", failure: NpcError | None = None) -> None:
+        await self._session.ready(on.character, on.partner)
+        turn = on.turn = self._session.turn(
+            on.character, on.trace, on.outbox, pace=lambda at: _pace(on, at), partner=on.partner
+        )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._bridge.cross, on, turn)
-            await turn.run(text, failure=failure)
+            if on.partner is not None and not text:
+                await turn.begin_talk(topic)
+            else:
+                await turn.run(text, failure=failure)
             tasks.cancel_scope.cancel()
+
+    async def _happen(self, on: Performance, name: str, told: str) -> None:
+        await self._session.ready(on.character)
+        impulse = self._session.perceive(on.character, name, told)
+        if impulse.deeds:
+            on.turn = self._session.turn(on.character, on.trace, on.outbox, pace=lambda at: _pace(on, at))
+            await on.turn.happen(name, told, impulse)
+        else:
+            await self._session.witness(on.character, impulse, name, told)
 
     async def _recite(self, on: Performance, line: str) -> None:
         on.turn = self._session.turn(on.character, on.trace, on.outbox)
@@ -203,12 +253,22 @@ class Stage:
 
     def _close(self, on: Performance, *, played_ms: float | None) -> None:
         if on.turn is not None:
-            self._session.remember(on.character, on.turn.end(played_ms=played_ms))
+            self._session.remember(on.turn, on.turn.end(played_ms=played_ms))
+            if on.turn.lived:
+                self._tasks.start_soon(self._record, on.turn)
             failed = "failed" if on.turn.failed else "done"
             self._finished(on, "interrupted" if played_ms is not None else failed)
-        else:  # nothing was said, or nobody knows yet what
+        elif on.partner is None and on.spoken is not None:  # nothing was said, or nobody knows yet what
             on.outbox.put(events.State(character=on.character.id, stage="idle"))
         self._leave(on)
+
+    async def _record(self, turn: Turn) -> None:
+        """What was lived through is kept, though the game goes away meanwhile."""
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._session.record(turn)
+            except NpcError as error:
+                self._outgoing.put(events.Notice(code=error.code, message=error.message, hint=error.hint))
 
     def _break(self, on: Performance, error: BaseException) -> None:
         known = _known(error)

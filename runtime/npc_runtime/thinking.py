@@ -1,7 +1,7 @@
 """Thinking: from the player's words to what the model means, through prompt, grammar, model and parser."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from anyio.streams.memory import MemoryObjectSendStream
 
@@ -10,7 +10,11 @@ from npc_runtime.actions.options import possible
 from npc_runtime.actions.plausible import plausible
 from npc_runtime.actions.situation import Situation
 from npc_runtime.cast import Cast
-from npc_runtime.character.appraisal import appraise
+from npc_runtime.character.colour import phrase
+from npc_runtime.character.goal_state import Moment
+from npc_runtime.character.impulse import Occasion
+from npc_runtime.character.inner import Inner
+from npc_runtime.chronicle import Remembered
 from npc_runtime.clock import Clock
 from npc_runtime.content.action import ActionOption
 from npc_runtime.llm import reply
@@ -22,8 +26,31 @@ from npc_runtime.trace import Trace
 
 _REPLY_TOKENS = 45
 """Tokens a sentence may take, its tags included."""
+_MEMORY_SHARE = 0.15
+"""Of the model's window that memories may fill."""
+_SMALL_MEMORY = 60
+"""Tokens of memory for a small model."""
+_RECENT = 3
+"""Lines before this one that say what "it" and "there" are."""
 _SILENT = frozenset({"no_speech", "empty_reply"})
 """Notices of a reply that has nothing to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mindset:
+    """What a character has in mind when it is about to speak."""
+
+    inner: Inner
+    label: events.EmotionLabel
+    """What it feels most."""
+    facts: tuple[str, ...] = ()
+    """What it knows about what is being said, the most relevant first."""
+    memories: tuple[str, ...] = ()
+    """What it remembers of it, oldest first."""
+    instructions: tuple[str, ...] = ()
+    """What its author wants it to do now."""
+    may_act: bool = True
+    """Whether the model may choose actions."""
 
 
 class Thinking:
@@ -63,7 +90,15 @@ class Thinking:
         self.settled: Mapping[str, Mapping[str, str]] = {}
         """Action → arguments that nobody has to write, as they can only have one value."""
 
-    async def run(self, player_line: str, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
+    async def recall(self, about: str, inner: Inner) -> Remembered:
+        """What comes to the character's mind, as far as there is room for it in the prompt."""
+        room = _SMALL_MEMORY if self._mind.small else int(self._context_tokens * _MEMORY_SHARE)
+        cast = self._cast
+        return await cast.life.recall(
+            about, inner, cast.scene, room=room, count=self._mind.count, recent=len(cast.history)
+        )
+
+    async def run(self, player_line: str, mindset: Mindset, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
         """Let the model write, and pass on what it means as it comes.
 
         A model that gives nothing to say or do is asked once more: falling out of the role is mostly bad luck.
@@ -74,15 +109,12 @@ class Thinking:
         cast, character = self._cast, self._cast.character
         sentences = character.style.max_sentences
         reply_tokens = _REPLY_TOKENS * (sentences + 1)
-        options = possible(cast.actions, situation_of(cast, self._clock), cast.ledger)
+        situation = situation_of(cast, mindset.inner, self._clock)
+        options = possible(cast.actions, situation, cast.ledger) if mindset.may_act else ()
         small = self._mind.small
         if small:
             options = plausible(options, player_line)
         self.settled = {option.name: option.settled for option in options}
-        facts = relevant_facts((*cast.character.knowledge.facts, *cast.scene.facts), player_line)
-        label, strength = appraise(player_line, character.language, character.persona.traits)
-        if small:  # its own choice of a feeling means little, and every token that it has to choose delays the voice
-            await self._pass_on([reply.EmotionTag(label, strength)], send)
         request = Completion(
             messages=messages(
                 cast.system,
@@ -91,7 +123,9 @@ class Thinking:
                 player=cast.player,
                 scene=None if small else cast.scene,
                 options=options,
-                facts=facts if small else (),
+                thoughts=small_thoughts(cast, mindset.facts, mindset.memories, player_line, mindset.instructions)
+                if small
+                else self._thoughts(mindset),
                 context_tokens=self._context_tokens,
                 reply_tokens=reply_tokens,
             ),
@@ -100,7 +134,8 @@ class Thinking:
                 if small
                 else reply_grammar(options, max_sentences=sentences)
             ),
-            written=feeling_tag(label, strength, small=True) if small else "",
+            # A small model's own choice of a feeling means little, and every token it has to choose delays the voice.
+            written=feeling_tag(mindset.label, "normal", small=True) if small else "",
             opening="" if small else OPENING,
             max_tokens=reply_tokens,
             temperature=self._temperature,
@@ -113,6 +148,21 @@ class Thinking:
             seed = None if self._seed is None else self._seed + 1
             ending = await self._write(replace(request, seed=seed), options, send)
         await self._pass_on(ending, send)
+
+    def _thoughts(self, mindset: Mindset) -> tuple[str, ...]:
+        """What a model that can use it is told of the character's mind, what matters most last."""
+        cast, language = self._cast, self._cast.character.language
+        affect = mindset.inner.person.affect
+        felt = affect.dominant
+        known = [fact for fact in mindset.facts if fact not in cast.character.knowledge.facts]
+        feeling = phrase(felt.label, felt.strength, affect.named_mood, language)
+        return (
+            *((f"You know: {' '.join(known)}",) if known else ()),
+            *((f"You remember: {' '.join(mindset.memories)}",) if mindset.memories else ()),
+            mindset.inner.bond.relationship.told(cast.player.name, language),
+            *((f"You are {feeling}.",) if feeling else ()),
+            *mindset.instructions,
+        )
 
     async def _write(
         self, request: Completion, options: Sequence[ActionOption], send: MemoryObjectSendStream[reply.ParserEvent]
@@ -194,9 +244,66 @@ class Thinking:
         )
 
 
-def situation_of(cast: Cast, clock: Clock) -> Situation:
+def small_thoughts(
+    cast: Cast, facts: Sequence[str], memories: Sequence[str], line: str, instructions: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """What a small model is told besides the player's words: what its author wants, and one thing that bears on them.
+
+    Args:
+        cast: Who takes part.
+        facts: What the character knows, the most relevant first.
+        memories: What it remembers, oldest first.
+        line: The player's words.
+        instructions: What its author wants.
+    """
+    known = facts or relevant_facts(cast.scene.facts, line) or memories
+    return (*((f"You know: {known[0]}",) if known else ()), *instructions)
+
+
+def situation_of(cast: Cast, inner: Inner, clock: Clock) -> Situation:
     """The moment, as conditions and arguments of actions see it."""
-    return Situation(scene=cast.scene, player=cast.player, character=cast.id, relation=cast.relation, now=clock.now())
+    return Situation(
+        scene=cast.scene,
+        player=cast.player,
+        character=cast.id,
+        relation=inner.bond.relationship.axes,
+        done=inner.bond.goals.done | cast.ledger.done,
+        moods=inner.person.affect.mood,
+        known=cast.nature.known_tags(inner.person.awareness),
+        met=inner.bond.has_met,
+        now=clock.now(),
+    )
+
+
+def occasion_of(cast: Cast, inner: Inner, clock: Clock, *, number: int, small: bool) -> Occasion:
+    """The moment, as what the character does about something sees it.
+
+    Args:
+        cast: Who takes part.
+        inner: The character's state.
+        clock: Time.
+        number: Of the turn.
+        small: Whether the model is small.
+    """
+    scene = cast.scene
+    return Occasion(
+        facts=situation_of(cast, inner, clock),
+        moment=Moment(clock.now(), scene.time),
+        scene=tuple(
+            text
+            for text in (
+                scene.location,
+                *scene.facts,
+                *(entity.label for entity in scene.entities),
+                *(presence.name for presence in scene.characters),
+            )
+            if text
+        ),
+        recent=tuple(exchange.player for exchange in cast.history[-_RECENT:]),
+        player=cast.player.id,
+        number=number,
+        small=small,
+    )
 
 
 def _silent(event: reply.ParserEvent) -> bool:

@@ -42,7 +42,7 @@ from npc_runtime.llm.backend import Completion, Delta, Finish
 from npc_runtime.room import Room
 from npc_runtime.server.live import LiveSession
 from npc_runtime.server.protocol import Hello, client_messages
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript, VoiceColour
 from npc_runtime.stt.audio_file import RATE, read_audio
 from npc_runtime.traces import Traces
 from npc_runtime.tts.wav import pcm16
@@ -91,6 +91,9 @@ class Mind:
     async def aclose(self) -> None:
         """Nothing to close."""
 
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
     async def warm(self, request: Completion, *, said: str = "") -> None:
         """Nothing to read ahead."""
 
@@ -114,7 +117,7 @@ class Mouth:
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         words = len(text.split())
 

@@ -115,7 +115,9 @@ class Prompts:
                 player=Player(),
                 scene=scene,
                 options=few,
-                facts=relevant_facts(self._character.knowledge.facts, line) if small else (),
+                thoughts=tuple(f"You know: {fact}" for fact in relevant_facts(self._character.knowledge.facts, line))
+                if small
+                else (),
             ),
             grammar=grammar,
             written="" if kind == "full" else feeling_tag("interest", "weak", small=True),

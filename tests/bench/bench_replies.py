@@ -31,7 +31,7 @@ from npc_runtime.engines import Engines
 from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
-from npc_runtime.speech import ClipHead, ClipPiece
+from npc_runtime.speech import ClipHead, ClipPiece, VoiceColour
 
 _LOCAL_LIMIT = 28
 """Words after which the grammar ends a sentence."""
@@ -42,7 +42,7 @@ class SilentMouth:
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = 0
+        self, text: str, character: CharacterFile, *, rank: int = 0, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
             yield ClipHead((), 0, 22050, "exact", character.language)
@@ -88,6 +88,9 @@ class Recorder:
                 self.asked[place] = replace(one, end="model" if item.complete else "limit")
                 self.tokens += item.completion_tokens
             yield item
+
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        return await self._model.count(texts)
 
     async def warm(self, request: Completion, *, said: str = "") -> None:
         await self._model.warm(request)

@@ -11,11 +11,14 @@ import anyio
 import psutil
 import pytest
 
+from npc_runtime.character.memory.lines import Line
+from npc_runtime.character.memory.remembering import fitting
 from npc_runtime.errors import EngineError, MissingPackageError, ModelError
 from npc_runtime.llm.backend import Completion, Delta, Finish, Message
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.local import LocalModel
 from npc_runtime.llm.process import ModelProcess
+from npc_runtime.llm.prompt import estimated_tokens
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 
@@ -83,6 +86,62 @@ async def test_the_same_seed_gives_the_same_reply(local_engine: str, gguf: Path)
         first, _ = await answer(model, ask("Who are you?", seed=5))
         again, _ = await answer(model, ask("Who are you?", seed=5))
         assert first == again
+    finally:
+        await model.aclose()
+
+
+TEXTS = ["", "Hello", 'Anna said: "Bring it."\n', "Größe", "<|im_end|>", "kılıç 🗡", " a  b ", "Hello"]
+
+
+async def test_it_counts_with_its_own_tokenizer(local_engine: str, gguf: Path) -> None:
+    model = LocalModel("smollm2", config(local_engine, gguf))
+    try:
+        assert await model.count(TEXTS) == [estimated_tokens(text) for text in TEXTS]  # it does not run yet
+        await model.start()
+        counts = await model.count(TEXTS)
+        assert counts[:3] == [0, 1, 8]
+        assert counts[4] > 1, "a control mark counted as one"
+        assert counts[7] == counts[1]
+        _, short = await answer(model, ask("", max_tokens=1))
+        _, long = await answer(model, ask(TEXTS[2].strip(), max_tokens=1))
+        assert [long.prompt_tokens - short.prompt_tokens] == await model.count([TEXTS[2].strip()])
+        assert await model.count([]) == []
+    finally:
+        await model.aclose()
+
+
+async def test_it_counts_while_it_answers_and_guesses_when_it_is_gone(local_engine: str, gguf: Path) -> None:
+    model = LocalModel("smollm2", config(local_engine, gguf))
+    try:
+        async with model.stream(ask("Hello!", max_tokens=200, grammar="root ::= [a-z ]*")) as items:
+            async for _ in items:
+                assert await model.count(["Hello"]) == [1]
+                break
+        assert model.process.pid is not None
+        psutil.Process(model.process.pid).kill()
+        new = "A text that was not counted before."
+        assert await model.count(["Hello", new]) == [1, estimated_tokens(new)]
+    finally:
+        await model.aclose()
+
+
+async def test_memories_stay_within_their_room(local_engine: str, gguf: Path) -> None:
+    model = LocalModel("smollm2", config(local_engine, gguf))
+    said = [
+        "Bring me my brother's hammer from the old mine.",
+        "Eski kılıcı getir!",
+        "Wölfe und Bären.",
+        "Wolves! " * 30,
+    ]
+    lines = [Line('Anna said: "', " ".join(text.split()), '"', 1 - at / 9, at, at) for at, text in enumerate(said)]
+    try:
+        await model.start()
+        for room in (8, 12, 20, 40, 60, 300):
+            kept = [line.whole for line in await fitting(lines, room, model.count)]
+            assert kept
+            [told, spoken] = await model.count(["\n".join(kept), " ".join(kept)])
+            assert told <= room
+            assert spoken <= room
     finally:
         await model.aclose()
 
@@ -184,6 +243,7 @@ async def test_it_is_gone_when_its_parent_is_killed(local_engine: str, gguf: Pat
         import anyio
         from npc_runtime.llm.child import ChildConfig
         from npc_runtime.llm.process import ModelProcess
+from npc_runtime.llm.prompt import estimated_tokens
 
         async def main():
             process = ModelProcess(ChildConfig({local_engine!r}, {str(gguf)!r}, "", 512, 1, 0, 1, 1, 0))

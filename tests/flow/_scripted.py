@@ -15,7 +15,7 @@ from npc_runtime import events
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.lane import LIVE
 from npc_runtime.llm.backend import Completion, Delta, Finish
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript, VoiceColour
 
 Step = str | float | Exception
 """What an engine does next: say something, wait for seconds, fail."""
@@ -145,6 +145,9 @@ class Mind(Engine):
     async def aclose(self) -> None:
         """Nothing to close."""
 
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
     async def warm(self, request: Completion, *, said: str = "") -> None:
         self.warmed.append((request.conversation, said))
         async with self._working(LIVE + 1):
@@ -189,7 +192,7 @@ class Mouth(Engine):
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         words = [word.strip(".,!?…").lower() for word in text.split()]
         length = WORD_MS * RATE // 1000

@@ -226,7 +226,7 @@ async def test_what_was_given_up_is_not_heard_with_later_words(play: "Play", way
 
 
 async def test_a_key_stops_the_character_when_a_word_was_said(play: "Play") -> None:
-    async with play(ears=Ears((0.05, "No.")), mind=Mind((0.1, LONG), (0.1, REPLY))) as game:
+    async with play(ears=Ears((0.05, "Wait.")), mind=Mind((0.1, LONG), (0.1, REPLY))) as game:
         await game.type()
         await game.until("piece")
         await anyio.sleep(1)
@@ -237,12 +237,12 @@ async def test_a_key_stops_the_character_when_a_word_was_said(play: "Play") -> N
         await game.until("end done")
         await game.settle()
     rest = [text for text in game.lines(before) if not text.startswith("say Good day to you,")]
-    assert rest == ["speech.stop", "end interrupted", "idle", "thinking", "heard No.", *SAID] or rest == [
+    assert rest == ["speech.stop", "end interrupted", "idle", "thinking", "heard Wait.", *SAID] or rest == [
         "thinking",
         "speech.stop",
         "end interrupted",
         "idle",
-        "heard No.",
+        "heard Wait.",
         *SAID,
     ]
 

@@ -122,10 +122,10 @@ async def test_the_game_says_interrupt(play: "Play", stage: Stage, times: int) -
         broken_off(game, at, since, stage)
         assert len(game.lines(since)) == 2 + stage.sounds
         before = await game.settle()
-        await game.type("And now?")
+        await game.type("And then?")
         await game.until("end done")
         await game.settle()
-    assert game.lines(before) == ["heard And now?", "thinking", *SAID]
+    assert game.lines(before) == ["heard And then?", "thinking", *SAID]
     assert game.mind.remembers() == remembered(stage)
     assert game.finished == [(1, "interrupted"), (2, "done")]
 
@@ -160,11 +160,11 @@ async def test_the_player_writes_something_else(play: "Play", stage: Stage) -> N
     async with play(mind=mind(stage), mouth=stage.mouth(), reports=stage.reports) as game:
         since = await reached(game, stage)
         at = anyio.current_time()
-        await game.type("And now?")
+        await game.type("And then?")
         await game.until("end done")
         await game.settle()
         all_free(game, at)
-    assert game.lines(since)[stage.sounds :] == ["end interrupted", "idle", "heard And now?", "thinking", *SAID]
+    assert game.lines(since)[stage.sounds :] == ["end interrupted", "idle", "heard And then?", "thinking", *SAID]
     assert game.mind.remembers() == remembered(stage)
 
 
@@ -178,7 +178,7 @@ async def test_a_game_that_does_not_play_has_not_been_heard(play: "Play") -> Non
         await game.interrupt()
         await game.settle()
         game.speakers.stall(False)
-        await game.type("And now?")
+        await game.type("And then?")
         await game.until("end done")
     assert game.of(events.TurnEnd)[0].text == "Good day …"
     assert game.mind.remembers() == ["Hello.", "[emotion joy weak] Good day …"]
@@ -233,7 +233,7 @@ async def test_while_the_words_are_recognised(play: "Play", by: str) -> None:
                 at = await game.until("idle", within=0.4)
             case _:
                 at = anyio.current_time()
-                await game.type("And now?")
+                await game.type("And then?")
         await anyio.sleep(FREE)
         all_free(game, at)
         game.level = QUIET

@@ -13,7 +13,7 @@ from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import EngineError, ModelError
 from npc_runtime.lane import LIVE
 from npc_runtime.llm.backend import Completion, Delta, Finish
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript, VoiceColour
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Game, Play
@@ -29,10 +29,10 @@ async def goes_on(game: "Game") -> None:
     """Check that the next turn, spoken if there is a microphone, is like any other."""
     await anyio.sleep(1)
     before = await game.settle()
-    await game.type("And now?")
+    await game.type("And then?")
     await game.until("end done")
     await game.settle()
-    assert game.lines(before) == ["heard And now?", "thinking", *SAID]
+    assert game.lines(before) == ["heard And then?", "thinking", *SAID]
     assert not any(engine.live[-1:] and engine.live[-1].ended is None for engine in game.engines)
 
 
@@ -140,11 +140,11 @@ async def test_a_mind_that_hangs_is_left_for_what_the_player_says_next(play: "Pl
         await game.type()
         await anyio.sleep(60)
         since = await game.settle()
-        await game.type("And now?")
+        await game.type("And then?")
         await game.until("end done")
         await game.settle()
         assert game.mind.live[0].how == "cancelled"
-    assert game.lines(since)[-2 - len(SAID) :] == ["heard And now?", "thinking", *SAID]
+    assert game.lines(since)[-2 - len(SAID) :] == ["heard And then?", "thinking", *SAID]
 
 
 @pytest.mark.parametrize("fault", [EngineError("mute"), ValueError("bug"), ""], ids=["engine", "bug", "no sound"])
@@ -187,7 +187,7 @@ class Mute(Mouth):
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         raise ValueError("bug")
         yield
@@ -269,10 +269,10 @@ async def test_engines_that_fail_when_they_are_stopped(play: "Play", fault: Exce
     class SoreMouth(Mouth):
         @asynccontextmanager
         async def stream(
-            self, text: str, character: CharacterFile, *, rank: int = LIVE
+            self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
         ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
             with _sore(fault):
-                async with super().stream(text, character, rank=rank) as parts:
+                async with super().stream(text, character, rank=rank, colour=colour) as parts:
                     yield parts
 
     hang = {"mind": (HANG,), "mouth": (0.1, "Wait here.")}[broken]

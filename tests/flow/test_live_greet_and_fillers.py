@@ -161,7 +161,7 @@ async def test_who_is_interrupted_in_a_filler_has_said_nothing(play: "Play") -> 
         await game.type()
         await game.until("end done")
         before = await game.settle()
-        await game.type("And now?")
+        await game.type("And then?")
         await game.until("audio")
         await anyio.sleep(1)
         await game.interrupt()
@@ -181,7 +181,7 @@ async def test_a_filler_does_not_hide_that_there_was_no_answer(play: "Play") -> 
         await game.settle()
     *_, filler, feels, says, error, end, _ = [text for text in game.lines() if not text.startswith("notice")]
     assert filler.startswith("filler")
-    assert (feels, says, error, end) == ("neutral normal", "say Lost my thread.", "error empty_reply", "end failed")
+    assert (feels, says, error, end) == ("interest normal", "say Lost my thread.", "error empty_reply", "end failed")
 
 
 async def test_a_filler_that_began_is_spoken_to_its_end(play: "Play") -> None:

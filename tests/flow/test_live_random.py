@@ -85,8 +85,8 @@ async def test_anything_in_any_order(play: "Play", seed: int) -> None:
         assert game.of(events.State)[-1].stage in ("idle", "attending", "listening")
         assert not any(error.code == "internal" for error in game.of(events.Error))
         await game.settle()
-        await game.type("And now?")
-        await game.until("heard And now?")
+        await game.type("And then?")
+        await game.until("heard And then?")
         await game.until("end done", "end failed")
     begun = [event.turn for event in game.of(events.TurnBegin)]
     assert [number for number, _ in game.finished] == begun == list(range(1, len(begun) + 1))

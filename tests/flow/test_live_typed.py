@@ -51,14 +51,14 @@ async def test_words_while_a_reply_is_made_or_plays_end_it(play: "Play", moment:
         await game.type("Hello.")
         await game.until(moment)
         before = await game.settle()
-        await game.type("And now?")
+        await game.type("And then?")
         await game.until("end done")
         await game.settle()
     rest = game.lines(before)
     stopped = [] if moment in ("heard Hello.", "begin", "joy weak") else ["speech.stop"]
     first = rest.index("end interrupted")
     assert rest[: first + 2] == [*stopped, "end interrupted", "idle"]
-    assert rest[first + 2 :] == ["heard And now?", "thinking", *SAID]
+    assert rest[first + 2 :] == ["heard And then?", "thinking", *SAID]
     assert game.finished == [(1, "interrupted"), (2, "done")]
 
 
@@ -125,7 +125,7 @@ async def test_somebody_must_be_talked_to(play: "Play", type: str, fields: dict[
         with pytest.raises(InputError) as refused:
             await game.send(type, **fields)
         await game.settle()
-    assert (refused.value.code, refused.value.hint) == ("wrong_order", "send talk.start first")
+    assert refused.value.code == "wrong_order" and refused.value.hint.startswith("send talk.start first")
     assert game.told == []
 
 
@@ -160,7 +160,7 @@ async def test_what_concerns_another_turn_changes_nothing(play: "Play") -> None:
 async def test_what_is_not_there_yet_is_refused(play: "Play") -> None:
     async with play() as game:
         with pytest.raises(InputError) as refused:
-            await game.send("save", slot="one")
+            await game.send("action.result", id="1.1", status="done")
     assert refused.value.code == "not_available"
 
 

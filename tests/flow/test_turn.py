@@ -17,7 +17,7 @@ from npc_runtime.llm.backend import Completion, Delta, Finish
 from npc_runtime.outbox import Outbox
 from npc_runtime.scene import Entity, Scene
 from npc_runtime.session import Session
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript, VoiceColour
 from npc_runtime.trace import Trace
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +56,9 @@ class Mind:
     async def start(self) -> None:
         """Always ready."""
 
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
     async def warm(self, request: Completion, *, said: str = "") -> None:
         """Nothing to warm."""
 
@@ -85,7 +88,7 @@ class Mouth:
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = 0
+        self, text: str, character: CharacterFile, *, rank: int = 0, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         word = text.split()[0].strip(".,!?").lower()
 
@@ -237,21 +240,24 @@ async def test_clauses_follow_one_another_in_time(library: Library) -> None:
 
 async def test_a_reply_without_a_feeling_is_neutral(library: Library) -> None:
     stage = Stage(library, Mind(["Aye."]))
-    assert (await stage.say())[3:6] == ["neutral normal", "speaking", "say Aye."]
+    assert (await stage.say("The door is open."))[3:6] == ["neutral normal", "speaking", "say Aye."]
 
 
 async def test_the_emotion_carries_mood_and_relation(library: Library) -> None:
     stage = Stage(library, Mind(["[emotion anger strong] Out!"]))
-    await stage.say()
+    rest = events.Mood(label="disdainful", strength="slightly", pad=(-0.236, -0.12, 0.128))
+    await stage.say("The door is open.")
     [emotion] = stage.of(events.Emotion)
-    assert emotion.pad == (-0.51, 0.59, 0.25)
-    assert emotion.mood == events.Mood(label="disdainful", strength="slightly", pad=(-0.236, -0.12, 0.128))
+    assert (emotion.label, emotion.cause) == ("anger", "reply")
+    assert emotion.pad[0] < -0.4 and emotion.pad[1] > 0.5
+    assert emotion.mood.pad[0] < rest.pad[0] and emotion.mood.pad[1] > rest.pad[1]
     assert emotion.relation.trust == 0.25
 
 
 async def test_an_engine_that_fails_at_once_still_lets_the_character_speak(library: Library) -> None:
     stage = Stage(library, Mind([EngineError("The model is gone.", hint="restart it")]))
-    assert (await stage.say())[2:] == ["begin", *FAILED, "error engine", "end failed", "idle"]
+    told = await stage.say("The door is open.")
+    assert told[2:] == ["begin", *FAILED, "error engine", "end failed", "idle"]
     [error] = stage.of(events.Error)
     assert (error.message, error.hint) == ("The model is gone.", "restart it")
 
@@ -398,7 +404,7 @@ async def test_only_what_was_heard_is_said_and_remembered(library: Library) -> N
     await turn.run("Where are they?")
     assert stage.events == []
     outbox.commit()
-    stage.session.remember(character, turn.end(played_ms=160))
+    stage.session.remember(turn, turn.end(played_ms=160))
     [end] = stage.of(events.TurnEnd)
     assert (end.reason, end.text) == ("interrupted", "One is here. Two is …")
     await stage.say("Go on.")

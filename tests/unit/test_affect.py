@@ -135,7 +135,7 @@ def test_a_feeling_fades_to_neutral_and_leaves_a_mood_behind() -> None:
     assert later.dominant.intensity == pytest.approx(0.5)
 
     over = angry.after(600)
-    assert (over.dominant.label, over.dominant.strength, over.dominant.intensity) == ("neutral", "weak", 0.0)
+    assert (over.dominant.label, over.dominant.strength, over.dominant.intensity) == ("neutral", "normal", 0.0)
     assert over.named_mood.label == "hostile"
     assert over.after(1e9) == CALM == angry.after(math.inf)
 
@@ -158,7 +158,7 @@ def test_time_that_does_not_pass(seconds: float) -> None:
 @pytest.mark.parametrize("feeling", EMOTION_LABELS)
 def test_each_label_shows_as_itself(feeling: str) -> None:
     shown = CALM.felt(direct(feeling, 0.65)).dominant
-    expected = ("neutral", "weak") if feeling == "neutral" else (feeling, "normal")
+    expected = ("neutral", "normal") if feeling == "neutral" else (feeling, "normal")
     assert (shown.label, shown.strength) == expected
 
 

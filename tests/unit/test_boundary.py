@@ -7,7 +7,7 @@ import pytest
 
 from npc_runtime.character.boundary import Terms, World, first_name, judge, tokens_of, world_of
 from npc_runtime.character.refusals import refusals
-from npc_runtime.content.character import CharacterFile, KnowledgeSpec, Persona, Traits
+from npc_runtime.content.character import Barks, CharacterFile, KnowledgeSpec, Persona, Traits
 from npc_runtime.content.knowledge import Fact, KnowledgeFile, WorldSpec
 from npc_runtime.content.library import Library
 from npc_runtime.resources import bundled
@@ -91,6 +91,19 @@ def test_eras(era: Any, unknown: str, known: str) -> None:
     assert world.era == era
     assert refused(unknown, world)
     assert refused(known, world) is None
+
+
+def test_the_character_s_own_world_wins_over_its_packs() -> None:
+    packs = [pack("A place.", era="medieval", earth=True, has="telephone"), pack("Another.", era="future")]
+    stranger = character(knowledge=KnowledgeSpec(world=WorldSpec(era="industrial", has=("robots",))))
+    world = world_of(stranger, packs)
+    assert (world.era, world.earth) == ("industrial", True)
+    assert refused("Do you have a robot with a telephone?", world) is None
+
+
+def test_what_it_refuses_with_makes_nothing_known() -> None:
+    smith = character(barks=Barks(refuse=("I know of no telephones.",)))
+    assert refused("Is there a telephone?", world_of(smith)) == "telephone"
 
 
 def test_own_words_are_known() -> None:

@@ -261,7 +261,7 @@ def test_a_lorebook_of_thousands_is_cut_to_what_a_file_holds(
     source.write_text(json.dumps(card), encoding="utf-8")
     root = tmp_path / "mod"
     import_card(source, root)
-    assert "and no knowledge: 3" in capsys.readouterr().out
+    assert "and no knowledge: 4" in capsys.readouterr().out
     export_card("ann", Library.load([root]), [root], out=tmp_path / "out.json", version=2, modified=1)
     assert read(tmp_path / "out.json").json == card
 

@@ -53,11 +53,29 @@ def test_a_rich_card(tmp_path: Path, capsys: Out) -> None:
     assert mira.knowledge.packs == ("mira_astrom",)
     knowledge = content_file.read(root / "knowledge" / "mira_astrom.yaml").model
     assert isinstance(knowledge, KnowledgeFile)
-    assert [(fact.text, fact.tags) for fact in knowledge.facts] == [
-        ("The Wend floods each spring.", ("river", "the Wend")),
-        ("Olle drowned. Mira does not speak of it.", ()),
-    ]
+    assert [(fact.text, fact.tags, fact.keys) for fact in knowledge.facts] == [
+        ("The Wend floods each spring.", ("river", "the Wend"), ()),
+        ("Olle drowned. Mira does not speak of it.", (), ()),
+    ], "selective keys alone bring nothing to mind, and patterns are no keys"
     assert check([root]) == 0
+
+
+def test_what_brings_a_lorebook_entry_to_mind(tmp_path: Path) -> None:
+    base = {"content": "It rains.", "enabled": True, "extensions": {}, "insertion_order": 0}
+    entries = [
+        {**base, "keys": ["rain", "a\nstorm!", "rain", "", "x" * 81]},
+        {**base, "content": "It is wet.", "keys": [], "constant": True, "priority": 10},
+        {**base, "content": "It is dry.", "keys": ["sun"], "priority": -1e300},
+    ]
+    card = {"spec": "chara_card_v2", "data": {**v1(), "character_book": {"entries": entries}}}
+    character(tmp_path, card)
+    knowledge = content_file.read(tmp_path / "mod" / "knowledge" / "someone.yaml").model
+    assert isinstance(knowledge, KnowledgeFile)
+    assert [(fact.keys, fact.always, fact.priority) for fact in knowledge.facts] == [
+        (("rain", "a storm!"), False, 0.5),
+        ((), True, 0.75),
+        (("sun",), False, 0.005),
+    ]
 
 
 def test_what_is_about_the_card_reaches_neither_content_nor_prompt(tmp_path: Path) -> None:

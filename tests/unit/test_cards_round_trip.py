@@ -288,6 +288,36 @@ def test_knowledge_packs_travel_with_the_card(tmp_path: Path) -> None:
         export(root, "ann", tmp_path / "broken.json")
 
 
+def test_keys_and_priorities_travel_with_the_card(tmp_path: Path) -> None:
+    root = tmp_path / "mod"
+    for folder in ("characters", "knowledge"):
+        (root / folder).mkdir(parents=True)
+    (root / "characters" / "ann.yaml").write_text(
+        "name: Ann\npersona: {summary: Someone.}\nknowledge: {packs: [vale], groups: [Watch]}\n"
+    )
+    (root / "knowledge" / "vale.yaml").write_text(
+        "facts: [{text: It is green., keys: [vale, the green], tags: [grass], priority: 0.9},"
+        " {text: It is big., always: true, keys: [size], priority: 0}, {text: It is old., tags: [age]},"
+        " {text: It is ours., known_by: watch, priority: 1}]\n"
+    )
+    out = export(root, "ann", tmp_path / "ann.json")
+    entries = read(out).data["character_book"]["entries"]
+    assert [(entry["keys"], entry["constant"], entry["enabled"], entry.get("priority")) for entry in entries] == [
+        (["vale", "the green"], False, True, 40),
+        (["size"], True, True, -1000),
+        (["age"], False, True, None),
+        ([], True, True, 1000),
+    ]
+    assert entries[2]["extensions"]["npc_runtime"] == {"pack": "vale", "keys": [], "tags": ["age"]}
+    assert import_card(out, tmp_path / "other") == 0
+    assert read_pack(tmp_path / "other", "vale") == read_pack(root, "vale")
+    facts = root / "knowledge" / "vale.yaml"
+    facts.write_text(facts.read_text().replace("0.9", "0.2").replace("always: true, ", ""))
+    out = export(root, "ann", tmp_path / "changed.json")
+    assert import_card(out, tmp_path / "changed") == 0
+    assert read_pack(tmp_path / "changed", "vale") == read_pack(root, "vale")
+
+
 def test_a_card_of_a_newer_kind_is_read_and_keeps_its_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     newer = {**card("mira_v3.json"), "spec": "chara_card_v4", "spec_version": "4.0"}
     back = read(through(put(tmp_path / "in.json", newer), tmp_path, ".json")).json

@@ -106,7 +106,7 @@ def test_a_knowledge_pack_that_is_missing(tmp_path: Path, capsys: Out) -> None:
     found = [line for line in lines(tmp_path, capsys, files, 1) if "note:" not in line]
     assert found == [
         "characters/ann.yaml:3:27: there is no knowledge pack `twon` (did you mean `town`?)",
-        "characters/bob.yaml:3:21: there is no knowledge pack `fen` (known: `town`)",
+        "characters/bob.yaml:3:21: there is no knowledge pack `fen` (known: `hollowfen`, `town`)",
         "3 files checked, 2 problems",
     ]
 
@@ -147,6 +147,40 @@ def test_actions_that_nobody_may_do(tmp_path: Path, capsys: Out) -> None:
         " (list it among the `actions` of one, or remove it)",
         "2 files checked, all good, 1 warning",
     ]
+
+
+def test_what_can_never_happen(tmp_path: Path, capsys: Out) -> None:
+    files = {
+        "characters/ann.yaml": ANN + "actions: [dig]\nknowledge: {packs: [town]}\ngoals:\n"
+        "  - {id: a, when: {keyword: bell}, do: [{say: Ding.}], repeatable: true}\n"
+        "  - {id: b, when: {intent: [Ring the bell]}, do: [{say: Dong.}]}\n"
+        "  - {id: c, when: {event: e}, require: [done(d)], do: [{say: x}]}\n",
+        "actions/a.yaml": "actions: {dig: {description: D, require: [time.hour > 22, time.hour < 4]}}",
+        "knowledge/town.yaml": "facts: [{text: It is Pell., secret: true, tell_when: [trust > 1]}]",
+    }
+    assert [line.split(" (")[0] for line in lines(tmp_path, capsys, files, 1)] == [
+        "actions/a.yaml:1:42: `dig` is never possible: its conditions contradict one another",
+        "characters/ann.yaml:7:29: when the player says this, the goal `a` starts instead of `b`",
+        "characters/ann.yaml:8:41: nothing ever does `d`: it is no goal, no `done` of a goal and no action here",
+        "knowledge/town.yaml:1:54: this secret is never told: its condition can never be true",
+        "3 files checked, 4 problems",
+    ]
+
+
+def test_knowledge_that_reaches_nobody(tmp_path: Path, capsys: Out) -> None:
+    files = {
+        "characters/ann.yaml": ANN + "knowledge: {packs: [town], groups: [guild]}\n",
+        "knowledge/town.yaml": "facts: [{text: There is a well., known_by: [ANN, Guild, Thora, gild]}]\n",
+        "knowledge/fen.yaml": "facts: [{text: It is wet.}]\n",
+    }
+    assert [line.split(" (")[0] for line in lines(tmp_path, capsys, files, 0)] == [
+        "knowledge/fen.yaml:1:1: warning: no character has this pack",
+        "knowledge/town.yaml:1:64: warning: `gild` is no character and no group of one",
+        "3 files checked, all good, 2 warnings",
+    ]
+    assert lines(tmp_path, capsys, {"characters/bob.yaml": "name: [", "knowledge/fen.yaml": "facts: [{text: x}]"}, 1)[
+        1:
+    ] == ["4 files checked, 1 problem"], "a broken character may have it, or bear the name"
 
 
 def test_a_voice_that_cannot_speak_the_language(tmp_path: Path, capsys: Out) -> None:

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npc_runtime.character.colour import VoiceColour, phrase, voice_colour
+from npc_runtime.character.colour import phrase, voice_colour
 from npc_runtime.character.emotion import LABEL_PAD, mood
 from npc_runtime.events import EMOTION_LABELS, EmotionLabel, Mood, Pad, Strength
+from npc_runtime.speech import VoiceColour
 
 CALM = mood((0.1, 0.1, 0.1))
 GLOOMY = mood((-0.7, -0.5, -0.5))

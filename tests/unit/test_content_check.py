@@ -1,6 +1,7 @@
 """`check` and `schema`: what they print, and the exit code."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,14 @@ def test_what_shows_only_across_files(tmp_path: Path, capsys: Out, files: dict[s
 
 
 def test_what_does_nothing_yet_is_a_note_and_does_not_fail(tmp_path: Path, capsys: Out) -> None:
-    ann = put(tmp_path, "characters/ann.yaml", GOOD + "goals: [{id: g, when: {event: e}, do: [{say: x}]}]\n")
+    put(tmp_path, "characters/ann.yaml", GOOD + "goals: [{id: g, when: {event: e}, do: [{say: x}]}]\n")
+    mill = put(tmp_path, "scenes/mill.yaml", "place: Mill\ntriggers: [{event: e, tell: It burns.}]\n")
     put(tmp_path, "tests/t.yaml", "character: ann\nturns: [{player: Hi, expect: {action: none}}]")
     assert check([tmp_path]) == 0
     out = capsys.readouterr().out
-    assert f"{ann}:3:1: note: this version checks but does not use yet: goals\n" in out
-    assert out.endswith("2 files checked, all good\n")
+    assert out == (
+        f"{mill}:2:1: note: this version checks but does not use yet: scene triggers\n3 files checked, all good\n"
+    )
 
 
 def test_the_settings_file_is_checked_too(tmp_path: Path, capsys: Out) -> None:
@@ -113,8 +116,11 @@ def test_paths_without_content(tmp_path: Path) -> None:
 
 
 def test_the_bundled_content(capsys: Out) -> None:
-    assert check([bundled("characters"), bundled("actions")]) == 0
-    assert capsys.readouterr().out.endswith("all good\n")
+    folders = [bundled(name) for name in ("characters", "actions", "knowledge", "scenes")]
+    tests = sorted(bundled("tests").glob("*.yaml"))
+    assert len(tests) >= 4
+    assert check([*folders, *tests]) == 0
+    assert re.fullmatch(r"\d+ files checked, all good\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("name", NAMES)

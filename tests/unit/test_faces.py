@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npc_runtime.character.emotion import LABEL_PAD
-from npc_runtime.character.faces import ARKIT, WHILE_SPEAKING, arkit_weights, go_emotion, vrm_expression
+from npc_runtime.character.faces import ARKIT, WHILE_SPEAKING, arkit_weights, face, go_emotion, vrm_expression
 from npc_runtime.events import EMOTION_LABELS, EmotionLabel, Strength
 from npc_runtime.resources import bundled
 
@@ -121,6 +121,21 @@ def test_vrm_weights_follow_the_intensity() -> None:
     assert vrm_expression("joy", 0.8) == ("happy", 0.8)
     assert vrm_expression("disgust", 0.5) == ("angry", 0.3)
     assert vrm_expression("neutral", 0.0) == ("neutral", 1.0)
+
+
+@given(LABELS, st.floats(0, 1), st.booleans())
+def test_a_game_is_told_the_face_that_it_asked_for(label: EmotionLabel, intensity: float, speaking: bool) -> None:
+    expression, weight = vrm_expression(label, intensity)
+
+    assert face("none", label, intensity, speaking=speaking) is None
+    assert face("arkit", label, intensity, speaking=speaking) == arkit_weights(label, intensity, speaking=speaking)
+    assert face("vrm", label, intensity, speaking=speaking) == ({expression: weight} if weight else {})
+
+
+def test_a_face_without_feeling_is_told_as_such() -> None:
+    assert face("arkit", "neutral", 1.0) == {} == face("vrm", "joy", 0.0)
+    assert face("vrm", "neutral", 0.0) == {"neutral": 1.0}
+    assert face("vrm", "joy", 0.8) == {"happy": 0.8}
 
 
 @pytest.mark.parametrize("strength", ["weak", "normal", "strong"])

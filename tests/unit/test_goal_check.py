@@ -83,7 +83,8 @@ def test_goals_in_order_have_no_mistakes() -> None:
         ([{"id": "a", "require": ["done(a)"]}], ("goals", 0, "require"), "waits for itself"),
         ([{"id": "banish", "require": ["not done(banihs)"]}], ("goals", 0, "require", 0), "ever does `banihs`"),
         ([{"id": "a", "do": [{"action": "never"}]}], ("goals", 0, "do", 0, "action"), "never permitted"),
-        ([{"id": "a", "do": [{"action": "torn"}]}], ("goals", 0, "do", 0, "action"), "its own conditions"),
+        ([{"id": "a", "do": [{"action": "torn"}]}], ("goals", 0, "do", 0, "action"), "never possible: its conditions"),
+        ([{"id": "a", "require": ["trust > 1"]}], ("goals", 0, "require"), "its condition can never be true"),
         (
             [{"id": "a", "require": ["trust < 0"], "do": [{"say": "Hm."}, {"action": "warm"}]}],
             ("goals", 0, "do", 1, "action"),
@@ -150,6 +151,11 @@ def test_goals_that_hide_others(goals: list[dict[str, Any]], at: tuple[str | int
 )
 def test_goals_that_leave_each_other_room(goals: list[dict[str, Any]]) -> None:
     assert found(*goals) == []
+
+
+def test_a_goal_that_cannot_start_hides_nothing() -> None:
+    waiting = {**said("a", keyword="bell"), "require": ["done(a)"]}
+    assert [mistake.at for mistake in found(waiting, said("b", keyword="bell"))] == [("goals", 0, "require")]
 
 
 def test_the_bundled_characters_have_goals_that_work() -> None:

@@ -13,9 +13,8 @@ from npc_runtime.character.knowledge import (
     Recall,
     Shelf,
     Vectors,
-    content_words,
-    folded,
 )
+from npc_runtime.character.words import content_words, folded
 from npc_runtime.content.character import CharacterFile, KnowledgeSpec, Persona
 from npc_runtime.content.conditions import Axis
 from npc_runtime.content.knowledge import Fact, KnowledgeFile
@@ -93,6 +92,62 @@ def test_forms_of_a_word_meet(language: str, fact: str, line: str) -> None:
 def test_tags_find_a_fact_in_other_words() -> None:
     known = knowledge(Fact(text=BRIDGE, tags=("crossing",)))
     assert known.recall("Where is a crossing?", Standing()).facts == (BRIDGE,)
+
+
+@pytest.mark.parametrize(
+    ("language", "key", "line", "found"),
+    [
+        ("en", "shady business", "What shady business is going on?", True),
+        ("en", "shady business", "Your business is shady.", False),
+        ("en", "O’Brien", "Who is O'Brien?", True),
+        ("en", "inn", "Is there an inner room?", False),
+        ("en", "*mill", "Where is the windmill?", False),
+        ("en", "mill | barn", "Where is the barn?", False),
+        ("de", "Brüder", "Was ist mit deinen BRÜDERN?", True),
+        ("de", "Graf", "Wer sind die Grafen?", True),
+        ("tr", "kitap", "Kitabı gördün mü?", True),
+        ("zh", "铁匠", "那个铁匠在哪里？", True),
+    ],
+)
+def test_a_key_brings_a_fact_to_mind(language: str, key: str, line: str, found: bool) -> None:
+    known = knowledge(Fact(text="Xyzzy.", keys=(key,)), language=language)
+    assert (known.recall(line, Standing()).facts == ("Xyzzy.",)) is found
+
+
+def test_a_key_counts_as_much_as_the_best_words_and_priority_decides() -> None:
+    def first(priority: float) -> str:
+        whispered = Fact(text="Pell drinks.", keys=("the watch",), priority=priority)
+        known = knowledge(whispered, Fact(text="The north bridge has rotten planks."), Fact(text=CLAMPS))
+        return known.recall("Does the watch mend the rotten planks of the north bridge?", Standing()).facts[0]
+
+    assert first(0.6) == "Pell drinks."
+    assert first(0.4) == "The north bridge has rotten planks."
+
+
+def test_the_key_of_a_fact_that_only_others_know_changes_nothing() -> None:
+    others = Fact(text="The bridge, the bridge, the rotten north bridge!", keys=("bridge",), known_by=("thora",))
+    line = "Is the rotten north bridge open?"
+    assert knowledge(others, Fact(text=BRIDGE)).recall(line, Standing()) == Recall((BRIDGE,))
+
+
+def test_the_key_of_a_secret_brings_it_up_only_when_it_is_asked_for() -> None:
+    known = knowledge(Fact(text="Pell did it.", keys=("the mill",), secret=True), Fact(text=BRIDGE), own=(CLAMPS,))
+    assert known.recall("What happened at the mill?", Standing()).withheld
+    line = "Before I went to the mill, I saw the bridge, the flood and the iron clamps in the shed."
+    assert not known.recall(line, Standing()).withheld
+
+
+def test_some_things_are_always_in_mind_within_bounds() -> None:
+    basics = [Fact(text=f"Basic {number}.", always=True, priority=number / 10) for number in range(5)]
+    hidden = Fact(text=MURDER, always=True, secret=True, priority=1)
+    known = knowledge(*basics, hidden, Fact(text="A " + "long " * 100, always=True, priority=1), own=(CLAMPS,))
+    assert known.recall("How are you?", Standing()) == Recall(always=("Basic 4.", "Basic 3."))
+    assert known.recall("How are the clamps?", Standing(), most=2) == Recall((CLAMPS,), always=("Basic 4.",))
+    assert known.recall("How are the clamps?", Standing(), most=1) == Recall((CLAMPS,))
+    both = known.recall("What is basic 3?", Standing(), most_chars=40)
+    assert both.facts[0] == "Basic 4."
+    assert sum(map(len, (*both.facts, *both.always))) <= 40
+    assert len({*both.facts, *both.always}) == len((*both.facts, *both.always))
 
 
 def test_who_knows_what() -> None:

@@ -44,7 +44,7 @@ def test_what_holds_now_stands_beside_the_players_words_and_nowhere_else() -> No
     scene = Scene(location="smithy", entities=(Entity("e1", "iron sword"),), facts=("It rains.",))
     option = ActionOption("mend", "Mend", (ArgumentOption("item", "choice", choices=("iron_sword",)),))
     system, last = messages(
-        system_prompt(SMITH, [MEND]), [], "Mend this.", player=PLAYER, scene=scene, options=[option], facts=["F."]
+        system_prompt(SMITH, [MEND]), [], "Mend this.", player=PLAYER, scene=scene, options=[option], thoughts=["F."]
     )
     for piece in ("smithy", "iron sword", "It rains.", "iron_sword", "Tamsin", "F."):
         assert piece in last.text

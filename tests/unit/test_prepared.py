@@ -13,7 +13,7 @@ from npc_runtime.content.character import CharacterFile, Persona, VoiceSpec
 from npc_runtime.errors import EngineError
 from npc_runtime.lane import BACKGROUND, LIVE, Lane, Ticket
 from npc_runtime.prepared import PreparedMouth
-from npc_runtime.speech import ClipHead, ClipPiece, TimedPhone
+from npc_runtime.speech import ClipHead, ClipPiece, TimedPhone, VoiceColour
 from npc_runtime.tts.wav import pcm16
 
 pytestmark = pytest.mark.anyio
@@ -22,6 +22,7 @@ RATE = 1000
 SIZE = 2 * 100
 """Bytes of a line of one word."""
 BARK = "Hmm. Lost my thread."
+ANGRY = VoiceColour(rate=1.1, variability=1.1, volume=1.15)
 SMITH = CharacterFile(name="Brynja", persona=Persona(summary="Blacksmith."))
 
 
@@ -39,6 +40,7 @@ class Voice:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
+        self.colours: list[VoiceColour | None] = []
         self.before: Callable[[str, int], object] = lambda text, part: None
         self.parts = 3
 
@@ -48,9 +50,10 @@ class Voice:
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         self.asked.append((text, rank))
+        self.colours.append(colour)
 
         async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
             for number, part in enumerate(sound(text)[: self.parts]):
@@ -118,6 +121,19 @@ async def test_a_line_belongs_to_everyone_who_would_sound_the_same(other: dict[s
     await mouth.prepare([(BARK, SMITH)])
     assert mouth.held(BARK, SMITH)
     assert mouth.held(BARK, SMITH.model_copy(update=other)) is same
+
+
+async def test_a_feeling_colours_what_is_not_prepared_and_never_makes_a_prepared_line_wait() -> None:
+    voice = Voice()
+    mouth = PreparedMouth(voice)
+    await mouth.prepare([(BARK, SMITH)])
+    plain = await spoken(mouth, BARK)
+    async with mouth.stream(BARK, SMITH, colour=ANGRY) as parts:
+        coloured = [part async for part in parts]
+    assert [pcm16(piece.audio) for piece in pieces(coloured)] == [pcm16(piece.audio) for piece in pieces(plain)]
+    async with mouth.stream("Aye.", SMITH, colour=ANGRY):
+        pass
+    assert list(zip(voice.texts, voice.colours, strict=True)) == [(BARK, None), ("Aye.", ANGRY)]
 
 
 async def test_what_is_there_is_not_made_again_even_by_two_at_once() -> None:
@@ -200,7 +216,7 @@ class LaneVoice:
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         def work(ticket: Ticket) -> Iterator[ClipHead | ClipPiece]:
             self.begun.append(text)

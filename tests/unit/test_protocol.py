@@ -1,6 +1,7 @@
 """The protocol's description: every message is in it, and what the runtime writes fits it."""
 
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -10,20 +11,22 @@ from npc_runtime import events
 from npc_runtime.server import protocol
 
 MOOD = events.Mood(label="relaxed", strength="slightly", pad=(0.1, 0.0, 0.2))
+JOY = events.Emotion(
+    character="a",
+    label="joy",
+    strength="weak",
+    intensity=0.3,
+    pad=(0.1, 0.2, 0.3),
+    mood=MOOD,
+    relation=events.Relation(),
+)
 SENT: list[events.Event] = [
     events.Welcome(protocol=1, session="s", runtime={"version": "0"}, characters=()),
     events.State(character="a", stage="idle"),
     events.Heard(text="", final=True, language="en", reason="silence"),
     events.TurnBegin(turn=1, character="a", reply_to="Hi"),
-    events.Emotion(
-        character="a",
-        label="joy",
-        strength="weak",
-        intensity=0.3,
-        pad=(0.1, 0.2, 0.3),
-        mood=MOOD,
-        relation=events.Relation(),
-    ),
+    JOY,
+    replace(JOY, face={"mouthSmileLeft": 0.24}),
     events.Say(turn=1, clause=0, text="Hi.", start_ms=0.0),
     events.Narration(turn=1, text="nods"),
     events.Visemes(turn=1, clause=0, set="oculus", timing="exact", frames=((0.0, 10.0, "PP", 1.0),)),
@@ -31,7 +34,10 @@ SENT: list[events.Event] = [
     events.SpeechStop(turn=1),
     events.SpeechStop(turn=1, heard_ms=640.0),
     events.Action(turn=1, id="1", name="go", args={"a": 1, "b": True, "c": "x"}),
+    events.GoalEvent(turn=1, character="a", name="gate_opened", params={"by": "a"}),
     events.TurnEnd(turn=1, reason="done", text="Hi.", timings={"total_ms": 1.0}),
+    events.Saved(slot="1"),
+    events.Loaded(slot="1"),
     events.Notice(code="c", message="m"),
     events.Error(code="c", message="m"),
 ]
@@ -43,6 +49,7 @@ RECEIVED: list[dict[str, Any]] = [
         "player": {"id": "p", "name": "Tamsin"},
         "audio": {"out": "base64", "rate": 22050},
         "visemes": "arkit",
+        "face": "vrm",
         "save": "slot 1",
     },
     {
@@ -87,6 +94,14 @@ def test_the_schema_has_exactly_the_keys_on_the_wire(event: events.Event) -> Non
     assert definition["properties"]["type"]["const"] == event.type
 
 
+def test_a_face_is_on_the_wire_only_for_a_game_that_wants_one() -> None:
+    assert protocol.client_messages().validate_python({"type": "hello", "protocol": 1}).face == "none"
+    assert "face" not in events.to_wire(JOY, 1)
+    # One that moves nothing is told: it takes back the one before.
+    for face in ({"mouthSmileLeft": 0.24}, {}):
+        assert events.to_wire(replace(JOY, face=face), 1)["face"] == face
+
+
 @pytest.mark.parametrize("message", RECEIVED, ids=lambda message: message["type"])
 def test_messages_from_the_game_are_read_and_extra_keys_ignored(message: dict[str, Any]) -> None:
     read = protocol.client_messages().validate_json(json.dumps({**message, "future": 1}))
@@ -108,6 +123,7 @@ def test_all_messages_are_described() -> None:
         {},
         {"type": "helo"},
         {"type": "hello", "protocol": 2},
+        {"type": "hello", "protocol": 1, "face": "sprite"},
         {"type": "player.text"},
         {"type": "player.text", "text": "x" * 4001},
         {"type": "listen.start", "mode": "open_mic", "rate": 0},

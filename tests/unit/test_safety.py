@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from npc_runtime.character.refusals import refusals
+from npc_runtime.character.refusals import RefusalKind, refusals
 from npc_runtime.character.safety import (
     DISTRESS,
     TOPICS,
@@ -16,7 +16,7 @@ from npc_runtime.character.safety import (
     findings,
     levels_of,
 )
-from npc_runtime.content.character import CharacterFile, Control, Persona, Safety, Traits
+from npc_runtime.content.character import Barks, CharacterFile, Control, Persona, Safety, Traits
 from npc_runtime.resources import bundled
 
 
@@ -170,6 +170,24 @@ def test_levels_of_a_character() -> None:
     chosen = levels_of(Safety(profanity="strict", violence="none", adult_topics="mild"))
     assert set(chosen) == set(TOPICS)
     assert (chosen["profanity"], chosen["violence"], chosen["adult_topics"]) == ("strict", "none", "mild")
+
+
+def test_every_topic_can_be_switched_off() -> None:
+    open_minded = levels_of(Safety.model_validate(dict.fromkeys(TOPICS, "none")))
+    assert open_minded == NONE
+    assert check_line("I want to kill myself.", open_minded, "en") is None
+
+
+def test_an_author_has_lines_of_refusal_but_not_for_care() -> None:
+    one = CharacterFile(
+        name="Brynja", persona=Persona(summary="A smith."), barks=Barks(refuse=("Ask me about iron.", "No."))
+    )
+    without = one.model_copy(update={"barks": Barks()})
+    replaced: tuple[RefusalKind, ...] = ("unknown", "secret", "hate", "adult_topics", "violence", "profanity")
+    assert {refusals(kind, one) for kind in replaced} == {("Ask me about iron.", "No.")}
+    kept: tuple[RefusalKind, ...] = ("self", "self_harm", "never")
+    for kind in kept:
+        assert refusals(kind, one) == refusals(kind, without)
 
 
 def test_long_texts_are_bounded() -> None:

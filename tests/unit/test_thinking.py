@@ -9,13 +9,16 @@ import pytest
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
 from npc_runtime.cast import Cast
+from npc_runtime.character.nature import Natures
 from npc_runtime.clock import MonotonicClock
 from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.character import CharacterFile
+from npc_runtime.content.library import Library
+from npc_runtime.lives import Lives
 from npc_runtime.llm.backend import Completion, Delta, Finish
 from npc_runtime.llm.reply import ActionTag, EmotionTag, ParserEvent, ParserNotice, SentenceEnd, Words
 from npc_runtime.scene import Player, Scene
-from npc_runtime.thinking import Thinking
+from npc_runtime.thinking import Mindset, Thinking
 from npc_runtime.trace import Trace
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +43,9 @@ class Mind:
     async def start(self) -> None:
         """Always ready."""
 
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
     async def warm(self, request: Completion, *, said: str = "") -> None:
         """Nothing to warm."""
 
@@ -62,6 +68,8 @@ async def think(
     mind: Mind, *actions: ActionDefinition, seed: int | None = 7
 ) -> tuple[list[ParserEvent], events.Usage | None]:
     """All that a turn would be told of a reply to a goodbye, and what it cost."""
+    clock = MonotonicClock()
+    life = Lives(clock).of(SMITH, Player())
     cast = Cast(
         id="brynja",
         character=SMITH,
@@ -69,13 +77,14 @@ async def think(
         system="You are Brynja.",
         player=Player(),
         scene=Scene(),
+        nature=Natures(Library()).of(SMITH),
+        life=life,
         ledger=Ledger(),
     )
-    clock = MonotonicClock()
     thinking = Thinking(cast, mind, Trace(clock, 0), clock, context_tokens=2048, temperature=0.5, seed=seed)
     send, receive = anyio.create_memory_object_stream[ParserEvent](100)
     async with send:
-        await thinking.run("Goodbye, I will leave now.", send)
+        await thinking.run("Goodbye, I will leave now.", Mindset(inner=life.inner, label="neutral"), send)
     async with receive:
         return [event async for event in receive], thinking.usage
 
@@ -135,11 +144,11 @@ async def test_a_model_that_said_or_did_anything_is_not_asked_again(text: str) -
 async def test_nobody_acts_on_words_that_may_not_be_said() -> None:
     mind = Mind(f"{OUT_OF_ROLE} [", " Farewell. [", small=True)
     found, _ = await think(mind, LEAVE)
-    assert told(found) == ["neutral", "neutral", "notice role_break", "Farewell.", "end", "do leave"]
+    assert told(found) == ["neutral", "notice role_break", "Farewell.", "end", "do leave"]
 
 
 async def test_the_prompt_of_a_reply_in_two_parts_counts_once() -> None:
     mind = Mind(" Farewell. [", "action wave]", small=True)
     found, usage = await think(mind, LEAVE, WAVE)
-    assert told(found) == ["neutral", "Farewell.", "end", "do wave"]
+    assert told(found) == ["Farewell.", "end", "do wave"]
     assert usage == events.Usage(model="script", prompt_tokens=100, completion_tokens=4)

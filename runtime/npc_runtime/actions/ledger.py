@@ -30,6 +30,11 @@ class Ledger:
         """Whether the same action with the same arguments has run in this turn."""
         return _key(name, args, target) in self._turn
 
+    @property
+    def done(self) -> frozenset[str]:
+        """Names of the actions that have run."""
+        return frozenset(self._last)
+
     def remaining(self, name: str, cooldown: float, situation: Situation) -> float:
         """Seconds until an action may run again; 0 when it may.
 

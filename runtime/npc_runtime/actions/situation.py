@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from npc_runtime.content.conditions import Axis
-from npc_runtime.events import Relation
+from npc_runtime.content.conditions import MOOD_AXES, Axis, MoodAxis
+from npc_runtime.events import Pad, Relation
 from npc_runtime.scene import Player, Scene
 
 
@@ -19,6 +19,12 @@ class Situation:
     """How the character stands to the player."""
     done: frozenset[str] = frozenset()
     """Ids of goals and actions that have been done."""
+    moods: Pad = (0.0, 0.0, 0.0)
+    """The character's mood."""
+    known: frozenset[str] = frozenset()
+    """Tags of the facts that the character knows by now."""
+    met: bool = False
+    """Whether the character has talked with the player before."""
     now: float = 0.0
     """Clock time in seconds."""
 
@@ -40,3 +46,19 @@ class Situation:
     def is_done(self, name: str) -> bool:
         """Whether a goal or action has been done."""
         return name in self.done
+
+    def mood(self, axis: MoodAxis) -> float:
+        """One axis of the mood, -1..1."""
+        return self.moods[MOOD_AXES.index(axis)]
+
+    def game_time(self) -> float | None:
+        """Game time in seconds; None when the game tells none."""
+        return self.scene.time
+
+    def knows(self, tag: str) -> bool:
+        """Whether the character knows a fact with this tag by now."""
+        return tag.strip().casefold() in self.known
+
+    def has_met(self) -> bool:
+        """Whether the character has talked with the player before."""
+        return self.met

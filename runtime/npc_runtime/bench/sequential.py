@@ -28,7 +28,7 @@ from npc_runtime.models.locate import locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
 from npc_runtime.session import Session
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript, VoiceColour
 from npc_runtime.stt.whisper_import import faster_whisper
 from npc_runtime.tts.piper import PiperVoice
 
@@ -168,7 +168,7 @@ class _Silent(Mouth):
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         """Nothing to say aloud."""
 

@@ -241,7 +241,7 @@ class Affect:
         totals = {label: 1 - math.prod(1 - felt.intensity for felt in group) for label, group in shown.items()}
         label = max(totals, key=lambda label: (totals[label], EMOTION_LABELS.index(label)), default=None)
         if label is None or totals[label] < FAINT:
-            return Dominant("neutral", "weak", 0.0)
+            return Dominant("neutral", "normal", 0.0)
         strongest = max(shown[label], key=lambda felt: felt.intensity)
         return Dominant(label, strength_at(totals[label]), totals[label], strongest.cause, strongest.target)
 

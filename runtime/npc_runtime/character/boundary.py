@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, get_args
 
-from npc_runtime.character.knowledge import folded
+from npc_runtime.character.words import folded
 from npc_runtime.content.character import CharacterFile, Control
 from npc_runtime.content.knowledge import Era, KnowledgeFile
 from npc_runtime.resources import bundled
@@ -231,13 +231,14 @@ class Verdict:
 
 
 def world_of(character: CharacterFile, packs: Sequence[KnowledgeFile] = ()) -> World:
-    """The world a character lives in: what its packs declare, the first first, and otherwise what its content shows.
+    """The world a character lives in: what it declares, then what its packs do, and otherwise what its content shows.
 
     Everything that its own content and its packs speak of exists. The era is that of the latest two such things, or of
     one word that tells an era, such as `starship`; without any it is medieval.
     """
     language = character.language.split("-")[0]
-    declared = [pack.world for pack in packs if pack.world is not None]
+    worlds = (character.knowledge.world, *(pack.world for pack in packs))
+    declared = [world for world in worlds if world is not None]
     texts = [*_own_texts(character), *(fact.text for pack in packs for fact in pack.facts)]
     texts += [thing for world in declared for thing in world.has]
     known = _spoken_of(texts, language)
@@ -328,6 +329,7 @@ def _own_texts(character: CharacterFile) -> list[str]:
     persona, goals = character.persona, character.goals
     texts = [character.name, persona.summary, persona.motivation, *persona.flaws, persona.backstory]
     texts += [character.style.tone, *character.style.sample_lines, *character.knowledge.facts]
+    # What it refuses with is left out: `I know of no telephones` does not make one known.
     texts += [*character.barks.greet, *character.barks.busy, *character.barks.failed]
     for goal in goals:
         texts += [*goal.when.intent, *goal.when.keyword]

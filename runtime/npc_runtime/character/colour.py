@@ -3,29 +3,17 @@
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from npc_runtime.character.emotion import LABEL_PAD, clamped
 from npc_runtime.events import EmotionLabel, Mood, Pad, Strength
 from npc_runtime.resources import bundled
+from npc_runtime.speech import VoiceColour
 
 _MOST = 0.15
 """A voice that changes more does not sound like the same character."""
 _REACH = 1.5
 """Felt points lie within about two thirds of the PAD space: this spreads them over what the voice may change."""
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceColour:
-    """Factors on a character's own voice, each 0.85..1.15."""
-
-    rate: float
-    """On its speed."""
-    variability: float
-    """On the randomness of its melody and timing, such as Piper's `noise_scale`."""
-    volume: float
-    """On its amplitude."""
 
 
 def voice_colour(pad: Pad) -> VoiceColour:

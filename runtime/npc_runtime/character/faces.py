@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from npc_runtime.character.emotion import clamped
-from npc_runtime.events import EmotionLabel, Strength
+from npc_runtime.events import EmotionLabel, FaceSet, Strength
 
 ARKIT: tuple[str, ...] = (
     *(
@@ -123,6 +123,26 @@ def vrm_expression(label: EmotionLabel, intensity: float) -> tuple[VrmExpression
     """The VRM expression of a feeling, and its weight 0..1 (3 decimals); neutral always shows in full."""
     expression, weight = _VRM[label]
     return expression, 1.0 if expression == "neutral" else round(clamped(intensity, 0.0) * weight, _DIGITS)
+
+
+def face(wanted: FaceSet, label: EmotionLabel, intensity: float, *, speaking: bool = False) -> dict[str, float] | None:
+    """The face of a feeling as a game wants to be told it.
+
+    Args:
+        wanted: The game's choice.
+        label: What is felt.
+        intensity: 0..1
+        speaking: Whether visemes play. VRM avatars settle that by themselves, with the expression's `overrideMouth`.
+
+    Returns:
+        Weights 0..1 by ARKit blend shape or VRM expression, of which those not listed are 0; None if none are wanted.
+    """
+    if wanted == "none":
+        return None
+    if wanted == "arkit":
+        return arkit_weights(label, intensity, speaking=speaking)
+    expression, weight = vrm_expression(label, intensity)
+    return {expression: weight} if weight else {}
 
 
 _GO_EMOTIONS: Mapping[EmotionLabel, tuple[str, str, str]] = {

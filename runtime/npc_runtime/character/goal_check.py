@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from npc_runtime.character.intents import IntentMatcher, has_keyword
-from npc_runtime.character.possible import asked_done, can_hold
+from npc_runtime.character.possible import asked_done, can_hold, why_never
 from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.fields import Mistake
@@ -26,24 +26,28 @@ def goal_mistakes(character: CharacterFile, actions: Mapping[str, ActionDefiniti
     """
     goals = character.goals
     possible = [can_hold(goal.require) for goal in goals]
+    known = {goal.id for goal in goals} | {mark for goal in goals for mark in _marks(goal)} | set(character.actions)
+    never = known - _reached(goals, possible, character.actions, known)
+    startable = [possible[number] and can_hold(goal.require, never) for number, goal in enumerate(goals)]
     return (
         *_contradictions(goals, possible),
-        *_unreachable(goals, possible, character.actions),
+        *_unreachable(goals, possible, startable, known, never),
         *_idle_actions(goals, possible, actions),
         *_endless(goals),
-        *_hidden(goals, possible, character.language),
+        *_hidden(goals, startable, character.language),
     )
 
 
 def _contradictions(goals: Sequence[Goal], possible: Sequence[bool]) -> Iterator[Mistake]:
     for number, goal in enumerate(goals):
         if not possible[number]:
-            message = f"the goal `{goal.id}` can never start: its conditions contradict one another"
-            yield Mistake(message, "change one of them", ("goals", number, "require"))
+            message = f"the goal `{goal.id}` can never start: {why_never(goal.require)}"
+            yield Mistake(message, "change `require`", ("goals", number, "require"))
 
 
-def _unreachable(goals: Sequence[Goal], possible: Sequence[bool], actions: Sequence[str]) -> Iterator[Mistake]:
-    known = {goal.id for goal in goals} | {mark for goal in goals for mark in _marks(goal)} | set(actions)
+def _unreachable(
+    goals: Sequence[Goal], possible: Sequence[bool], startable: Sequence[bool], known: set[str], never: set[str]
+) -> Iterator[Mistake]:
     unknown: set[str] = set()
     for number, goal in enumerate(goals):
         for at, text in enumerate(goal.require):
@@ -51,10 +55,9 @@ def _unreachable(goals: Sequence[Goal], possible: Sequence[bool], actions: Seque
                 unknown.add(name)
                 message = f"nothing ever does `{name}`: it is no goal, no `done` of a goal and no action here"
                 yield Mistake(message, suggest(name, sorted(known)), ("goals", number, "require", at))
-    reached = _reached(goals, possible, actions, known)
     for number, goal in enumerate(goals):
-        missing = sorted(asked_done(goal.require) - reached - unknown)
-        if missing and possible[number] and not can_hold(goal.require, known - reached):
+        missing = sorted(asked_done(goal.require) & never)
+        if missing and possible[number] and not startable[number]:
             what = "itself" if missing == [goal.id] else ", ".join(f"`{name}`" for name in missing)
             message = f"the goal `{goal.id}` can never start: it waits for {what} to be done"
             yield Mistake(message, "that never happens before it", ("goals", number, "require"))
@@ -89,7 +92,7 @@ def _idle_actions(
                 message = f"`{step.action}` is never permitted, so this step does nothing"
                 yield Mistake(message, "change its `permission`, or remove the step", where)
             elif not can_hold(definition.require):
-                message = f"`{step.action}` is never possible: its own conditions contradict one another"
+                message = f"`{step.action}` is never possible: {why_never(definition.require)}"
                 yield Mistake(message, "change the action's `require`", where)
             elif not can_hold((*goal.require, *definition.require)):
                 message = (
@@ -129,7 +132,7 @@ def _circle(first: str, follow: Mapping[str, Sequence[str]]) -> list[str]:
     return []
 
 
-def _hidden(goals: Sequence[Goal], possible: Sequence[bool], language: str) -> Iterator[Mistake]:
+def _hidden(goals: Sequence[Goal], startable: Sequence[bool], language: str) -> Iterator[Mistake]:
     """Examples and keywords for which another goal starts instead."""
     matcher = IntentMatcher([goal.when.intent for goal in goals], language)
     left = _MOST_COMPARED
@@ -137,7 +140,7 @@ def _hidden(goals: Sequence[Goal], possible: Sequence[bool], language: str) -> I
         lines = [("intent", at, line) for at, line in enumerate(goal.when.intent)]
         lines += [("keyword", at, line) for at, line in enumerate(goal.when.keyword)]
         for key, at, line in lines[: max(0, left)]:
-            rival = _rival(goals, possible, matcher, language, number, key, line)
+            rival = _rival(goals, startable, matcher, language, number, key, line)
             if rival is not None:
                 message = f"when the player says this, the goal `{goals[rival].id}` starts instead of `{goal.id}`"
                 hint = "word one of them differently, or give them conditions that exclude each other"
@@ -147,7 +150,7 @@ def _hidden(goals: Sequence[Goal], possible: Sequence[bool], language: str) -> I
 
 def _rival(
     goals: Sequence[Goal],
-    possible: Sequence[bool],
+    startable: Sequence[bool],
     matcher: IntentMatcher,
     language: str,
     number: int,
@@ -162,7 +165,7 @@ def _rival(
         heard = has_keyword(goal.when.keyword, line, language)
         closer = key == "intent" and (heard or scores.get(other, float("-inf")) > own)
         earlier = other < number and (heard or other in same)
-        hides = (closer or earlier) and other != number and goal.repeatable and possible[other] and possible[number]
+        hides = (closer or earlier) and other != number and goal.repeatable and startable[other] and startable[number]
         if hides and can_hold((*goal.require, *goals[number].require)):
             return other
     return None

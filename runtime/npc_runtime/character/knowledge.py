@@ -3,28 +3,26 @@
 Facts are found by shared words, rare ones counting more (BM25, Robertson and Zaragoza 2009, without the length of the
 player's line). Forms of a word meet by their beginnings, which serves English, German and Turkish alike: cutting words
 after five letters was found as good as a lemmatiser for Turkish (Can et al. 2008). With an embedder, nearness of
-meaning counts for one half.
+meaning counts for one half. Facts whose keys are said are as relevant as the best match, whatever their words.
 
 A secret whose conditions do not hold is never returned, so it cannot be in a prompt, and what is not in the prompt
 cannot be let slip: replies need no check for it.
 """
 
-import json
 import math
-import re
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npc_runtime.character.fact_keys import FactKeys
+from npc_runtime.character.words import SHORTEST, STEM, content_words, folded, same_word
 from npc_runtime.content import conditions
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.knowledge import Fact
-from npc_runtime.resources import bundled
 
 MOST_FACTS = 4
 """Facts of one recall."""
@@ -34,8 +32,6 @@ MOST_LEARNT = 200
 """Facts that a character learns in the course of a game; the oldest give way."""
 MOST_EVENTS = 500
 _MOST_LEARNT_CHARS = 500
-_MOST_WORDS = 60
-"""Of a line, and of each fact."""
 _RECENT_WEIGHT = 0.35
 """What a word of the line before counts, of one in this line; it halves with each line further back."""
 _RELEVANT = 0.3
@@ -52,13 +48,6 @@ _STANDS_OUT = 2.0
 """Standard deviations by which the nearness of a fact without common words must stand out among all others."""
 _SATURATION, _LENGTH = 1.2, 0.3
 """k1 and b of BM25; facts are short, so length counts little."""
-_STEM = 5
-_SHORTEST = 3
-_ENDING = 3
-
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_UNMARKED = str.maketrans({"ı": "i", "ø": "o", "æ": "ae", "ł": "l", "đ": "d"})
-
 Vectors = NDArray[np.float32]
 
 
@@ -68,25 +57,6 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
         """Embed texts; `query` tells whether they ask for something or are what may be found."""
         ...
-
-
-def folded(text: str) -> str:
-    """One spelling for what is written in several ways: small letters without marks, so that `İ`, `ı` and `i` meet."""
-    plain = unicodedata.normalize("NFKD", text.replace("’", "'").casefold())
-    return "".join(letter for letter in plain if not unicodedata.combining(letter)).translate(_UNMARKED)
-
-
-def content_words(text: str, language: str) -> tuple[str, ...]:
-    """The words of a text that carry its meaning, folded, each once, in their order.
-
-    Args:
-        text: Any text; the first `_MOST_WORDS` words count.
-        language: ISO 639-1 code, for the words to leave out.
-    """
-    stop = _stop_words(language)
-    words = (found.group().split("'")[0] for found in _WORD.finditer(folded(text[: _MOST_WORDS * 20])))
-    kept = (word for word in words if word not in stop and (len(word) >= _SHORTEST or not word.isascii()))
-    return tuple(dict.fromkeys(kept))[:_MOST_WORDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +118,7 @@ class Shelf:
         self._index: dict[str, list[int]] | None = None
         self._lengths: list[int] = []
         self._near: dict[str, list[str]] = {}
+        self._keys: FactKeys | None = None
 
     def embed(self, embedder: Embedder) -> None:
         """Let meanings count, too; takes milliseconds per fact, so it belongs into a thread and before the talk."""
@@ -172,12 +143,18 @@ class Shelf:
                 found[fact] = max(fit, found.get(fact, 0.0))
         return found
 
+    def keyed(self, line: str) -> Mapping[int, frozenset[str]]:
+        """The facts of which a key is said in a line, by number, each with the words of the line that say it."""
+        if self._keys is None:
+            self._keys = FactKeys(self.facts, self._language)
+        return self._keys.said_in(line)
+
     def _forms(self, word: str) -> list[str]:
         index = self._indexed()
-        near = self._near.get(word[:_SHORTEST], ())
-        forms = [other for other in near if _same(word, other)]
-        if self._language == "de" and len(word) >= _STEM:  # compounds: Klammern, Eisenklammern
-            stem = word[: max(_STEM, len(word) - 2)]
+        near = self._near.get(word[:SHORTEST], ())
+        forms = [other for other in near if same_word(word, other)]
+        if self._language == "de" and len(word) >= STEM:  # compounds: Klammern, Eisenklammern
+            stem = word[: max(STEM, len(word) - 2)]
             forms += [other for other in index if stem in other[1:] and other not in forms]
         return forms
 
@@ -190,7 +167,7 @@ class Shelf:
                 for word in words:
                     index.setdefault(word, []).append(number)
             for word in index:
-                self._near.setdefault(word[:_SHORTEST], []).append(word)
+                self._near.setdefault(word[:SHORTEST], []).append(word)
             self._index = index
         return self._index
 
@@ -200,9 +177,11 @@ class Recall:
     """What comes to a character's mind."""
 
     facts: tuple[str, ...] = ()
-    """The most relevant first."""
+    """What bears on the line, the most relevant first."""
     withheld: bool = False
     """Whether the line asks for a secret that is not to be told now: the character may say that it will not talk."""
+    always: tuple[str, ...] = ()
+    """What is in mind besides, whatever is said; together with `facts` within the bounds of the recall."""
 
 
 class Knowledge:
@@ -251,34 +230,75 @@ class Knowledge:
         """
         awareness = awareness or Awareness()
         shelves = (*self.shelves, _learnt_shelf(tuple(known.text for known in awareness.learnt), self._language))
-        weights = _weights(line, recent, self._language)
-        ranked = sorted(
-            (
-                (-match.score, place, number, match.share, shelf.facts[number])
-                for place, shelf in enumerate(shelves)
-                for number, match in _matches(shelf, shelves, weights, query).items()
-                if self.knows(shelf.facts[number], awareness)
-            ),
-            key=lambda found: found[:3],
-        )
+        always = self._always(situation, awareness, most // 2, most_chars // 2)
+        most, room = most - len(always), most_chars - sum(map(len, always))
         kept: list[str] = []
         withheld = False
-        room, best = most_chars, 0.0
-        for negated, _, _, share, fact in ranked:
-            if fact.secret and (not fact.tell_when or conditions.all_hold(fact.tell_when, situation) is not None):
-                withheld = withheld or share >= _ASKED_FOR
+        best = 0.0
+        weights = _weights(line, recent, self._language)
+        for score, match, fact in self._ranked(shelves, weights, line, query, awareness):
+            if not _may_tell(fact, situation):
+                withheld = withheld or match.share >= _ASKED_FOR
                 continue
-            best = best or -negated
-            if len(kept) == most or -negated < _RELEVANT * best:
+            best = best or score
+            text = _one_line(fact)
+            if score < _RELEVANT * best:
                 continue
-            text = " ".join(fact.text.split())
+            if text in always:  # it has its room already
+                kept.append(text)
+                most += 1
+                continue
+            if len(kept) >= most:
+                continue
             if len(text) > room:
                 if kept:
                     continue
                 text = text[:room].rpartition(" ")[0]
             kept.append(text)
             room -= len(text)
-        return Recall(tuple(text for text in kept if text), withheld)
+        return Recall(
+            tuple(text for text in kept if text), withheld, tuple(text for text in always if text not in kept)
+        )
+
+    def _always(self, situation: conditions.Facts, awareness: Awareness, most: int, room: int) -> list[str]:
+        """What is always in mind, as far as there is room: by priority, then in the order of the files."""
+        facts = [fact for shelf in self.shelves for fact in shelf.facts if fact.always]
+        kept: list[str] = []
+        for fact in sorted(facts, key=lambda fact: -fact.priority):
+            text = _one_line(fact)
+            fits = len(kept) < most and len(text) <= room and text not in kept
+            if fits and self.knows(fact, awareness) and _may_tell(fact, situation):
+                kept.append(text)
+                room -= len(text)
+        return kept
+
+    def _ranked(
+        self,
+        shelves: Sequence[Shelf],
+        weights: Mapping[str, float],
+        line: str,
+        query: Vectors | None,
+        awareness: Awareness,
+    ) -> "list[tuple[float, _Match, Fact]]":
+        """All known facts that may bear on a line with how much they do, the most relevant first."""
+        found = [
+            (match, shelf.facts[number], number in keyed)
+            for shelf in shelves
+            for keyed in [shelf.keyed(line)]
+            for number, match in sorted(_matches(shelf, shelves, weights, query, keyed).items())
+            if self.knows(shelf.facts[number], awareness)
+        ]
+        top = max((match.score for match, _, _ in found), default=0.0)
+        scored = [(top if keyed else match.score, match, fact) for match, fact, keyed in found]
+        return sorted(scored, key=lambda one: (-one[0], -one[2].priority, -one[1].score))
+
+
+def _may_tell(fact: Fact, situation: conditions.Facts) -> bool:
+    return not fact.secret or (bool(fact.tell_when) and conditions.all_hold(fact.tell_when, situation) is None)
+
+
+def _one_line(fact: Fact) -> str:
+    return " ".join(fact.text.split())
 
 
 @lru_cache(maxsize=64)
@@ -304,27 +324,32 @@ class _Match:
 
 
 def _matches(
-    shelf: Shelf, shelves: Sequence[Shelf], weights: Mapping[str, float], query: Vectors | None
+    shelf: Shelf,
+    shelves: Sequence[Shelf],
+    weights: Mapping[str, float],
+    query: Vectors | None,
+    keyed: Mapping[int, frozenset[str]],
 ) -> dict[int, _Match]:
-    """How relevant the facts of a shelf are, as far as they are at all; by their numbers."""
+    """How relevant facts of a shelf are: those that are so at all, and those with a key that was said; by number."""
     facts = sum(len(other.facts) for other in shelves)
     usual_length = max(1.0, sum(other.words for other in shelves) / max(1, facts))
     total = max(_FEW, facts)
     asked = 0.0
-    scores: dict[int, float] = {}
-    shared: dict[int, float] = {}
+    scores: dict[int, float] = dict.fromkeys(keyed, 0.0)
+    shared: dict[int, float] = dict.fromkeys(keyed, 0.0)
     for word, weight in weights.items():
         having = sum(len(other.containing(word)) for other in shelves)
         rarity = weight * math.log(1 + (total - having + 0.5) / (having + 0.5))
-        asked += rarity * (1.0 if having else _UNHEARD)
-        for number, fit in shelf.containing(word).items():
+        fits = {number: 1.0 for number, words in keyed.items() if word in words}
+        asked += rarity * (1.0 if having or fits else _UNHEARD)
+        for number, fit in (fits | shelf.containing(word)).items():
             norm = 1 - _LENGTH + _LENGTH * shelf.length(number) / usual_length
             scores[number] = scores.get(number, 0.0) + rarity * fit * (_SATURATION + 1) / (fit + _SATURATION * norm)
             shared[number] = shared.get(number, 0.0) + rarity * fit
     lexical = {
-        number: _Match(score, shared[number] / asked)
+        number: _Match(score, shared[number] / asked if asked else 0.0)
         for number, score in scores.items()
-        if shared[number] >= _TELLING * asked
+        if shared[number] >= _TELLING * asked or number in keyed
     }
     if query is None or shelf.vectors is None or not shelf.facts:
         return lexical
@@ -339,20 +364,3 @@ def _matches(
             relative = (float(nearness) - lowest) / width if width else 0.0
             fused[number] = _Match(0.5 * match.score + 0.5 * best * relative, 1.0 if stands_out else match.share)
     return fused
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two folded words are forms of one word."""
-    if one == other:
-        return True
-    short, long = sorted((one, other), key=len)
-    if len(short) >= _STEM and short[:_STEM] == long[:_STEM]:
-        return True
-    return len(short) >= _SHORTEST and long.startswith(short) and len(long) - len(short) <= _ENDING
-
-
-@cache
-def _stop_words(language: str) -> frozenset[str]:
-    lists: dict[str, str] = json.loads(bundled("assets", "text", "stop_words.json").read_text(encoding="utf-8"))
-    chosen = [lists[language]] if language in lists else lists.values()
-    return frozenset(folded(word).split("'")[0] for words in chosen for word in words.split())

@@ -32,6 +32,11 @@ def can_hold(texts: Iterable[str], never_done: Collection[str] = ()) -> bool:
     return any(all(condition.holds(facts) for condition in conditions) for facts in tries)
 
 
+def why_never(texts: Sequence[str]) -> str:
+    """Why conditions of which `can_hold` is false never hold, in words."""
+    return "its condition can never be true" if len(texts) == 1 else "its conditions contradict one another"
+
+
 def asked_done(texts: Iterable[str]) -> frozenset[str]:
     """Everything of which conditions ask whether it is done."""
     return frozenset(q.name for text in texts for q in parse(text).questions if q.kind == "done")

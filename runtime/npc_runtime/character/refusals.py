@@ -21,14 +21,18 @@ RefusalKind = Literal[
 ]
 """Why: it has never heard of it; it is taken for a machine; it keeps a secret; the player needs care; the other safety
 topics; and what is refused whatever an author allows."""
+_OWN_ONLY: frozenset[RefusalKind] = frozenset({"self", "self_harm", "never"})
+"""Reasons for which an author's lines for everything would be wrong, or must not take the place of care."""
 
 
 def refusals(kind: RefusalKind, character: CharacterFile) -> tuple[str, ...]:
     """The lines for a reason; which one is said is up to the caller, such as the turn's number modulo their count.
 
-    Who is disagreeable is blunt about it, after the interpersonal circumplex (Wiggins 1979). A language without lines
-    has the English ones.
+    The author's `barks.refuse` come first, except for `_OWN_ONLY`. Of ours, who is disagreeable has the blunt ones,
+    after the interpersonal circumplex (Wiggins 1979). A language without lines has the English ones.
     """
+    if character.barks.refuse and kind not in _OWN_ONLY:
+        return character.barks.refuse
     temper = "blunt" if character.persona.traits.agreeableness < 0 else "agreeable"
     lines = _table()[kind][temper]
     return tuple(lines.get(character.language.split("-")[0], lines["en"]))

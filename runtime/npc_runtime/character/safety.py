@@ -29,8 +29,6 @@ Levels = Mapping[Topic, Control]
 DISTRESS = "player_distress"
 """Code of the notice for a player who may want to hurt themselves: the game can show where there is help."""
 
-_UNWRITTEN: Levels = {"self_harm": "strict", "hate": "strict"}
-"""Levels of the topics that a character file may leave out."""
 _MOST_CHARS = 4000
 _ADULT_AGE = 18
 _AGE = re.compile(r"(?<!\d)(\d{1,2})[\s-]{0,2}(?:years?|yrs?|jahre?n?|jährig\w*|yaş\w*)", re.IGNORECASE)
@@ -90,8 +88,7 @@ class Clause:
 
 def levels_of(safety: Safety) -> Levels:
     """The levels that a character file asks for."""
-    written: dict[Topic, Control] = safety.model_dump()  # type: ignore[assignment]
-    return {**_UNWRITTEN, **written}
+    return {topic: getattr(safety, topic) for topic in TOPICS}
 
 
 def check_line(text: str, levels: Levels, language: str) -> Concern | None:

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from npc_runtime.cli.check_goals import impossible
+from npc_runtime.cli.check_knowledge import knowledge_warnings
 from npc_runtime.cli.check_languages import language_problems, language_warnings
 from npc_runtime.config import FILE_NAME, Settings, load, problems
 from npc_runtime.content.content_file import KINDS, ContentFile, read
@@ -51,6 +53,7 @@ def check(paths: Sequence[Path]) -> int:
         library = Library.load([root, bundled()])
         wrong.update(_across(together, library))
         doubtful.update(warnings(together, library))
+        doubtful.update(doubt for file in together for doubt in knowledge_warnings(file, library))
         doubtful.update(_languages(root, together, wrong))
     for problem in sorted(wrong):
         sys.stdout.write(f"{problem}\n")
@@ -70,6 +73,7 @@ def _across(files: Sequence[ContentFile], library: Library) -> Iterator[Problem]
     for file in files:
         yield from character_problems(file, library.action_names)
         yield from knowledge_problems(file, library)
+        yield from impossible(file, library)
         yield from conversation_problems(file, library)
 
 

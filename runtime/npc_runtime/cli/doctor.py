@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +17,10 @@ from typing import Literal
 import anyio
 
 from npc_runtime import __version__
+from npc_runtime.character.memory.database import FILE_NAME
+from npc_runtime.character.memory.embedder import find_embedder
+from npc_runtime.character.memory.inspection import inspect
+from npc_runtime.character.memory.lexicon import Lexicon
 from npc_runtime.cli import console, demo
 from npc_runtime.cli.failure import package, readable
 from npc_runtime.config import Settings
@@ -82,6 +88,7 @@ def _look(library: Library, settings: Settings) -> Iterator[Finding]:
     yield from _packages()
     yield from _models(settings)
     yield from _folders(settings)
+    yield _memory(settings)
     yield _content(library)
     yield from _audio()
     yield from _ports()
@@ -156,6 +163,40 @@ def _folders(settings: Settings) -> Iterator[Finding]:
         yield Finding(state, "state folder", f"{folder}, {free:.1f} GB free", "" if free > 1 else "free some space")
     if not os.access(Path.cwd(), os.W_OK):
         yield Finding("note", "this folder", f"{Path.cwd()} cannot be written to", "give demo another with --out DIR")
+
+
+def _memory(settings: Settings) -> Finding:
+    if not settings.memory.enabled:
+        return Finding("note", "memory", "switched off: nothing is remembered", "set memory.enabled to true")
+    path = settings.state_dir / FILE_NAME
+    try:
+        Lexicon()  # needs FTS5
+        journal = _journal(settings.state_dir)
+        if path.is_file():
+            inspect(path)
+    except NpcError as error:
+        return Finding("note", "memory", error.message, error.hint)
+    except (sqlite3.Error, OSError) as error:
+        return Finding("note", "memory", f"SQLite cannot work in {settings.state_dir}: {error}", "use --state DIR")
+    size = f"{path.stat().st_size / 1e6:.1f} MB" if path.is_file() else "not made yet"
+    fix = "" if journal == "WAL" else "use --state with a folder on a local disk"
+    try:
+        embedder = find_embedder(settings.memory.embedder)
+        meaning = f"embedder {embedder.name}" if embedder is not None else "no embedder: found by words alone"
+    except NpcError as error:
+        meaning, fix = error.message.rstrip("."), fix or error.hint
+    message = f"SQLite {sqlite3.sqlite_version} with FTS5 and {journal}; {path}, {size}; {meaning}"
+    return Finding("note" if fix else "ok", "memory", message, fix)
+
+
+def _journal(folder: Path) -> str:
+    """The journal that SQLite can keep in a folder, or, where nothing can be written, elsewhere on this machine."""
+    writable = folder if os.access(folder, os.W_OK) else None
+    with (
+        tempfile.TemporaryDirectory(dir=writable) as place,
+        closing(sqlite3.connect(Path(place, "probe.db"))) as probe,
+    ):
+        return str(probe.execute("PRAGMA journal_mode = WAL").fetchone()[0]).upper()
 
 
 def _content(library: Library) -> Finding:

@@ -11,11 +11,12 @@ import typer
 from npc_runtime import __version__
 from npc_runtime.cli import console
 from npc_runtime.cli.failure import readable
-from npc_runtime.errors import InputError, UsageError
+from npc_runtime.cli.memory_app import memory_app
+from npc_runtime.cli.options import Content, Json, State, library_for, settings_for
+from npc_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from npc_runtime.config import Settings
-    from npc_runtime.content.library import Library
 
 _INTERRUPTED = 130
 _MOST_RAM = 65_536
@@ -31,11 +32,9 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="Known models: list them, get them, check them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+app.add_typer(memory_app, name="memory")
 
-Content = Annotated[Path | None, typer.Option("--content", help="Content folder with characters/ and actions/.")]
-State = Annotated[Path | None, typer.Option("--state", help="Folder for models, memory and logs.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files of the exchange.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 Play = Annotated[bool, typer.Option("--play/--no-play", help="At a terminal with speakers, play the reply.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Repeat a reply; a new one each time without it.")]
 Wav = Annotated[Path | None, typer.Option("--wav", help="What the player says: WAV, FLAC, OGG or MP3.")]
@@ -120,8 +119,8 @@ def serve(
 
     from npc_runtime.cli.serve import serve as run
 
-    settings = _settings(content, state, **{"server.host": host, "server.port": port})
-    library = _library(settings)
+    settings = settings_for(content, state, **{"server.host": host, "server.port": port})
+    library = library_for(settings)
     raise typer.Exit(_with_models(partial(run, library, settings, as_json=json, seed=seed), settings, ask=not json))
 
 
@@ -140,8 +139,8 @@ def talk(
     from npc_runtime.cli.talk import talk as run
     from npc_runtime.room import open_room
 
-    settings = _settings(content, state)
-    room = partial(open_room, _library(settings), settings, seed=seed)
+    settings = settings_for(content, state)
+    room = partial(open_room, library_for(settings), settings, seed=seed)
     raise typer.Exit(_with_models(lambda: run(room, character, text=text, play=play), settings, ask=not text))
 
 
@@ -156,7 +155,7 @@ def import_(
     """Make a character from a character card (V1, V2 or V3)."""
     from npc_runtime.cli.cards import import_card
 
-    folder = content or _settings(None, None).content or Path()
+    folder = content or settings_for(None, None).content or Path()
     raise typer.Exit(import_card(file, folder, id=id, language=language, force=force))
 
 
@@ -175,7 +174,7 @@ def export(
     from npc_runtime.content.library import Library
     from npc_runtime.resources import bundled
 
-    roots = [_settings(content, None).content or Path(), bundled()]
+    roots = [settings_for(content, None).content or Path(), bundled()]
     library = Library.load(roots)
     modified = int(time.time())
     raise typer.Exit(export_card(character, library, roots, out=out, version=spec, modified=modified, force=force))
@@ -219,7 +218,7 @@ def test_conversations(
     from npc_runtime.cli.conversations import Request, content_of, found, run
 
     files = found(paths or [Path()])
-    settings = _settings(content or content_of(files), state)
+    settings = settings_for(content or content_of(files), state)
     request = Request(files=files, seeds=seeds, pass_rate=pass_rate, json=json)
     raise typer.Exit(_with_models(partial(run, request, settings), settings, ask=not json))
 
@@ -229,8 +228,8 @@ def doctor(json: Json = False, content: Content = None, state: State = None) -> 
     """Show what works on this machine and what does not, with the fix for each."""
     from npc_runtime.cli.doctor import doctor as run
 
-    settings = _settings(content, state)
-    raise typer.Exit(run(_library(settings), settings, as_json=json))
+    settings = settings_for(content, state)
+    raise typer.Exit(run(library_for(settings), settings, as_json=json))
 
 
 @app.command()
@@ -250,7 +249,7 @@ def bench(
     from npc_runtime.cli.bench import Request
     from npc_runtime.cli.bench import bench as run
 
-    settings = _settings(content, state)
+    settings = settings_for(content, state)
     given = (("--content", content), ("--state", state))
     request = Request(
         turns=turns,
@@ -261,7 +260,7 @@ def bench(
         json=json,
         serve=[word for name, path in given if path is not None for word in (name, str(path))],
     )
-    raise typer.Exit(_with_models(partial(run, request, _library(settings), settings), settings, ask=not json))
+    raise typer.Exit(_with_models(partial(run, request, library_for(settings), settings), settings, ask=not json))
 
 
 @app.command()
@@ -277,7 +276,7 @@ def models_list(json: Json = False, state: State = None) -> None:
     """The known models and where they are."""
     from npc_runtime.cli.models import list_models
 
-    raise typer.Exit(list_models(cache=_settings(None, state).model_cache, json_output=json))
+    raise typer.Exit(list_models(cache=settings_for(None, state).model_cache, json_output=json))
 
 
 @models_app.command("pull")
@@ -288,7 +287,7 @@ def models_pull(
     """Download models into the cache."""
     from npc_runtime.cli.models import pull
 
-    raise typer.Exit(pull(ids or [], cache=_settings(None, state).model_cache))
+    raise typer.Exit(pull(ids or [], cache=settings_for(None, state).model_cache))
 
 
 @models_app.command("verify")
@@ -299,7 +298,7 @@ def models_verify(
     """Compare the models on this machine with their known hashes."""
     from npc_runtime.cli.models import verify
 
-    raise typer.Exit(verify(ids or [], cache=_settings(None, state).model_cache))
+    raise typer.Exit(verify(ids or [], cache=settings_for(None, state).model_cache))
 
 
 @models_app.command("fit")
@@ -313,7 +312,7 @@ def models_fit(
 
     if not 0 <= game_ram <= _MOST_RAM:  # also refuses what is not a number
         raise UsageError(f"--game-ram {game_ram} is not an amount of memory.", hint=f"give 0 to {_MOST_RAM} GiB")
-    raise typer.Exit(fit(cache=_settings(None, state).model_cache, reserve=int(game_ram * 2**30), json_output=json))
+    raise typer.Exit(fit(cache=settings_for(None, state).model_cache, reserve=int(game_ram * 2**30), json_output=json))
 
 
 def _say(request: Any, content: Path | None, state: Path | None) -> None:
@@ -321,8 +320,8 @@ def _say(request: Any, content: Path | None, state: Path | None) -> None:
 
     from npc_runtime.cli.say import say as run
 
-    settings = _settings(content, state)
-    library = _library(settings)
+    settings = settings_for(content, state)
+    library = library_for(settings)
     raise typer.Exit(_with_models(partial(run, request, library, settings), settings, ask=not request.json))
 
 
@@ -337,21 +336,6 @@ def _with_models(run: Callable[[], int], settings: "Settings", *, ask: bool) -> 
         except MissingModelError as missing:
             if not ask or not offer_pull(missing, cache=settings.model_cache, interactive=console.interactive()):
                 raise
-
-
-def _settings(content: Path | None, state: Path | None, **more: Any) -> "Settings":
-    from npc_runtime.config import load
-
-    if content is not None and not content.is_dir():
-        raise InputError(f"There is no content folder {content}.", hint="check --content")
-    return load(content, overrides={"content": content, "state": state, **more})
-
-
-def _library(settings: "Settings") -> "Library":
-    from npc_runtime.content.library import Library
-    from npc_runtime.resources import bundled
-
-    return Library.load([settings.content or Path(), bundled()])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -18,9 +18,11 @@ from npc_runtime.content.fields import (
     Name,
     Prose,
     Signed,
+    Tag,
     wrong,
 )
 from npc_runtime.content.goal import Goal, repeated_ids
+from npc_runtime.content.knowledge import WorldSpec
 
 Control = Literal["none", "mild", "strict"]
 ResponseLength = Literal["very_short", "short", "medium", "long", "very_long"]
@@ -95,9 +97,13 @@ class KnowledgeSpec(Authored):
 
     packs: Items[FileId] = ()
     """Files of `knowledge/`."""
+    groups: Items[Tag] = ()
+    """What the character belongs to, such as `guild`: a fact's `known_by` may name it."""
     facts: Items[Line] = ()
     filter: Control = "mild"
     """How hard the character refuses what it cannot know."""
+    world: WorldSpec | None = None
+    """The world it lives in, should that be another than its packs declare."""
 
 
 class RelationSpec(Authored):
@@ -121,6 +127,10 @@ class Safety(Authored):
     profanity: Control = "mild"
     violence: Control = "mild"
     adult_topics: Control = "strict"
+    hate: Control = "strict"
+    """Contempt for groups of people."""
+    self_harm: Control = "strict"
+    """Players who may want to hurt themselves: the character answers with care, and the game gets a notice."""
 
 
 class Barks(Authored):
@@ -129,6 +139,8 @@ class Barks(Authored):
     greet: Items[Line] = ()
     busy: Items[Line] = ()
     failed: Items[Line] = ()
+    refuse: Items[Line] = ()
+    """For what the character cannot know, keeps secret, or keeps away from; words of care stay the runtime's own."""
 
 
 class ModelOverrides(Authored):

@@ -32,6 +32,8 @@ MODELS: Mapping[Kind, type[AuthoredFile]] = {
     "scenes": SceneFile,
     "tests": ConversationTest,
 }
+_BESIDE = "assets"
+"""Folder of a project in which what characters share may be, too."""
 _TELLING: Mapping[str, Kind] = {
     "persona": "characters",
     "turns": "tests",
@@ -65,7 +67,10 @@ class ContentFile:
     def root(self) -> Path:
         """The content folder it belongs to."""
         folder = _folder(self.path)
-        return folder.parent if folder.name == self.kind else folder
+        if folder.name != self.kind:
+            return folder
+        above = folder.parent
+        return above.parent if above.name == _BESIDE and not (above / "characters").is_dir() else above
 
 
 def read(path: Path, kind: Kind | None = None) -> ContentFile:
@@ -95,12 +100,11 @@ def read(path: Path, kind: Kind | None = None) -> ContentFile:
 
 def paths_of(root: Path, kind: Kind) -> list[Path]:
     """The files of a kind in a content folder, by name; none if there is no such folder."""
-    folder = root / kind
-    try:
-        with os.scandir(folder) as found:
-            return [folder / name for name in sorted(file.name for file in found if is_content(file))]
-    except OSError:
-        return []
+    found: list[Path] = []
+    for folder in _folders(root, kind):
+        with suppress(OSError), os.scandir(folder) as files:
+            found += [folder / name for name in sorted(file.name for file in files if is_content(file))]
+    return found
 
 
 def stamp(path: Path | str) -> Stamp | None:
@@ -115,7 +119,7 @@ def stamp(path: Path | str) -> Stamp | None:
 def stamps(roots: Iterable[Path], kinds: Iterable[Kind]) -> dict[str, Stamp]:
     """The stamps of all files of some kinds in content folders, by path: what a look at them costs is little."""
     found: dict[str, Stamp] = {}
-    for folder in [root / kind for root in roots for kind in kinds]:
+    for folder in [folder for root in roots for kind in kinds for folder in _folders(root, kind)]:
         with suppress(OSError), os.scandir(folder) as files:
             for file in files:
                 if is_content(file) and (written := stamp(file.path)) is not None:
@@ -126,6 +130,11 @@ def stamps(roots: Iterable[Path], kinds: Iterable[Kind]) -> dict[str, Stamp]:
 def is_content(file: Path | os.DirEntry[str]) -> bool:
     """Whether something looks like a content file: YAML, and not hidden."""
     return file.name.endswith((".yaml", ".yml")) and not file.name.startswith(".") and file.is_file()
+
+
+def _folders(root: Path, kind: Kind) -> tuple[Path, ...]:
+    """Where the files of a kind may be in a content folder."""
+    return (root / kind, root / _BESIDE / kind) if kind in ("knowledge", "scenes") else (root / kind,)
 
 
 def _folder(path: Path) -> Path:

@@ -8,6 +8,7 @@ from npc_runtime.content.fields import (
     Authored,
     AuthoredFile,
     ConditionText,
+    Fraction,
     Id,
     Items,
     Line,
@@ -20,6 +21,9 @@ from npc_runtime.content.fields import (
 
 Era = Literal["medieval", "early_modern", "industrial", "modern", "future"]
 """How far a world has come. `medieval` is what most fantasy is, and stands for everything before gunpowder."""
+MAX_KEYS = 64
+"""Keys of one fact."""
+USUAL_PRIORITY = 0.5
 
 
 class WorldSpec(Authored):
@@ -39,8 +43,14 @@ class Fact(Authored):
     text: Prose
     tags: OneOrMany[Tag] = ()
     """Words by which it is found, too."""
+    keys: OneOrMany[Line] = Field(default=(), max_length=MAX_KEYS)
+    """Words or phrases that bring it to mind for certain, as the keys of a lorebook do."""
+    always: bool = False
+    """Whether it is in mind whatever is being said; such facts have at most half of the room."""
+    priority: Fraction = USUAL_PRIORITY
+    """Which comes first of facts that matter as much: the higher one."""
     known_by: OneOrMany[Tag] = ()
-    """Characters or tags; everyone who has the pack if it is empty."""
+    """Characters, by id, name or alias, or groups of characters; everyone who has the pack if it is empty."""
     secret: bool = False
     """Whether those who know it keep it to themselves."""
     tell_when: OneOrMany[ConditionText] = ()

@@ -7,17 +7,9 @@ from npc_runtime.content.yaml_tree import Location
 from npc_runtime.errors import Problem
 
 PENDING: Mapping[Kind, Mapping[Location, str]] = {
-    "characters": {
-        ("emotion",): "moods that move",
-        ("goals",): "goals",
-        ("knowledge", "filter"): "knowledge filters",
-        ("knowledge", "packs"): "knowledge packs",
-        ("safety",): "safety levels",
-    },
     "scenes": {("triggers",): "scene triggers"},
-    "knowledge": {(): "knowledge packs"},
 }
-"""Where such a part stands, `()` being the whole file, and what it is about."""
+"""Where such a part stands, and what it is about."""
 
 
 def pending(file: ContentFile) -> list[Problem]:

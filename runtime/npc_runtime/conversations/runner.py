@@ -15,7 +15,7 @@ from npc_runtime.lane import LIVE
 from npc_runtime.llm.backend import LanguageModel
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript
+from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript, VoiceColour
 
 TURN_SECONDS = 15.0
 """How long a turn takes on the clock of a conversation: cooldowns pass and feelings fade as they do in a game."""
@@ -61,7 +61,7 @@ class _Typed:
 
     @asynccontextmanager
     async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE
+        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
             yield ClipHead((), 0, _RATE, "exact", character.language)

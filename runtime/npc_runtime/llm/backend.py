@@ -1,6 +1,6 @@
 """What every language model looks like from here: messages in, a stream of text out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -91,6 +91,14 @@ class LanguageModel(Protocol):
         Args:
             request: Its messages but for the last one.
             said: How the last one begins, as far as is known.
+        """
+        ...
+
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has; what control marks are in it count as plain text.
+
+        An engine that cannot be asked, or not in time, is not waited for: the figures are then estimates, too high
+        for most texts.
         """
         ...
 

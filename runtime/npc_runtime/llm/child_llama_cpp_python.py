@@ -57,6 +57,16 @@ class _Engine:
         self._turn = threading.Lock()
         self._grammars: dict[str, Any] = {}
 
+    def tokens(self, body: dict[str, Any]) -> list[int]:
+        """The tokens of some texts, as the server of llama.cpp gives them: what is no text stands as it is."""
+        tokens: list[int] = []
+        for part in body["content"]:
+            plain = (
+                self._llama.tokenize(part.encode(), add_bos=False, special=False) if isinstance(part, str) else [part]
+            )
+            tokens += plain
+        return tokens
+
     def complete(self, body: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         """The chunks of a completion, as the OpenAI API words them.
 
@@ -116,6 +126,9 @@ def _handler(engine: _Engine, api_key: str) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if not self._allowed():
+                return
+            if self.path == "/tokenize":
+                self._send(200, {"tokens": engine.tokens(json.loads(body))})
                 return
             if self.path != "/v1/completions":
                 self._send(404, {"error": {"message": "no such endpoint"}})

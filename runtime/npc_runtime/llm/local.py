@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from npc_runtime.errors import EngineError
 from npc_runtime.llm.backend import Completion, Delta, Finish, Role
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.process import ModelProcess
+from npc_runtime.llm.prompt import estimated_tokens
 from npc_runtime.llm.templates import chatml, harmless
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ _SAMPLING: dict[str, Any] = {
     "repeat_last_n": 96,
 }
 
+_COUNT_TIMEOUT = 0.5
+"""Seconds that counting may take; it takes milliseconds unless the engine hangs."""
+_MOST_COUNTS = 4096
+"""Texts whose number of tokens is kept: the same lines come again turn after turn."""
+_BETWEEN = -1
+"""No token: stands between two texts."""
 _SMALL_BYTES = 700_000_000
 """Files of quantised models with about a billion parameters are this large."""
 
@@ -48,6 +55,8 @@ class LocalModel:
         self._live = 0
         """Replies in progress."""
         self._warming: set[anyio.CancelScope] = set()
+        self._counts: OrderedDict[str, int] = OrderedDict()
+        """Tokens by text, the latest used last."""
         self._client: AsyncOpenAI | None = None
         self.process = ModelProcess(config)
         """The child process."""
@@ -178,6 +187,46 @@ class LocalModel:
                     pass
         finally:
             self._warming.discard(scope)
+
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, by the model's own tokenizer if that runs."""
+        known = {text: self._counts[text] for text in texts if text in self._counts}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        counted = await self._tokenized(new) if new else []
+        if counted is None:
+            return [known[text] if text in known else estimated_tokens(text) for text in texts]
+        known.update(zip(new, counted, strict=True))
+        for text in known:
+            self._counts[text] = known[text]
+            self._counts.move_to_end(text)
+        while len(self._counts) > _MOST_COUNTS:
+            self._counts.popitem(last=False)
+        return [known[text] for text in texts]
+
+    async def _tokenized(self, texts: Sequence[str]) -> list[int] | None:
+        """The same of the running engine, in one request; None if it gives no answer."""
+        import openai
+
+        client = self._client
+        if client is None or not self.process.running:
+            return None
+        content = [part for text in texts for part in (_BETWEEN, text)]
+        try:
+            with anyio.fail_after(_COUNT_TIMEOUT):
+                answer: Any = await client.post(
+                    f"{self.process.url}/tokenize",
+                    body={"content": content, "add_special": False, "parse_special": False},
+                    cast_to=object,
+                )
+            counts: list[int] = []
+            for token in answer["tokens"]:
+                if token == _BETWEEN:
+                    counts.append(0)
+                else:
+                    counts[-1] += 1
+        except (openai.APIError, TimeoutError, LookupError, TypeError):
+            return None
+        return counts if len(counts) == len(texts) else None
 
     async def aclose(self) -> None:
         """End the process."""

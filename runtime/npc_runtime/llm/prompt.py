@@ -140,7 +140,7 @@ def messages(
     player: Player,
     scene: Scene | None,
     options: Sequence[ActionOption] = (),
-    facts: Sequence[str] = (),
+    thoughts: Sequence[str] = (),
     context_tokens: int = 2048,
     reply_tokens: int = 160,
 ) -> tuple[Message, ...]:
@@ -153,14 +153,15 @@ def messages(
         player: Who said it.
         scene: What is around; None when the model is too small to use it.
         options: The actions possible now, whose values the model may need to know.
-        facts: What the character knows about what the player said.
+        thoughts: What the character has in mind now, as sentences to it.
         context_tokens: Size of the model's window.
         reply_tokens: How much of it the reply may need.
     """
     player_line = _cut(player_line, int(context_tokens * _PLAYER_SHARE))
-    now = [f"You know: {' '.join(facts)}"] if facts else []
+    now = [] if scene is None else _now(scene, options)
+    now += [" ".join(thought.split()) for thought in thoughts]
     if scene is not None:
-        now += _now(scene, player, options)
+        now.append(f"{player.name} says:")
     last = f"({' '.join(now)})\n{player_line}" if now else player_line
     room = context_tokens - reply_tokens - estimated_tokens(system) - estimated_tokens(last) - 2 * PER_MESSAGE
     kept: list[Message] = []
@@ -172,7 +173,7 @@ def messages(
     return (Message("system", system), *kept, Message("user", last))
 
 
-def _now(scene: Scene, player: Player, options: Sequence[ActionOption]) -> list[str]:
+def _now(scene: Scene, options: Sequence[ActionOption]) -> list[str]:
     parts = []
     if scene.location:
         parts.append(f"Place: {scene.location}.")
@@ -189,7 +190,6 @@ def _now(scene: Scene, player: Player, options: Sequence[ActionOption]) -> list[
     unnamed = [choice for choice in choices if choice not in names][:_MOST_NAMES]
     if unnamed:
         parts.append(f"Names for actions: {', '.join(unnamed)}.")
-    parts.append(f"{player.name} says:")
     return parts
 
 

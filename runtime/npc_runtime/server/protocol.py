@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from npc_runtime import events
-from npc_runtime.events import Scalar, VisemeSet
+from npc_runtime.events import FaceSet, Scalar, VisemeSet
 from npc_runtime.scene import Entity, Presence, Scene
 
 VERSION = 1
@@ -86,6 +86,8 @@ class Hello(Part):
     player: PlayerInfo = PlayerInfo()
     audio: AudioWish = AudioWish()
     visemes: VisemeSet = "oculus"
+    face: FaceSet = "none"
+    """What `emotion` says of the face: nothing, ARKit blend shapes, or VRM expressions."""
     save: Slot | None = None
 
 

@@ -6,7 +6,7 @@ runs here, in an onnxruntime session with few threads of its own, and gives out 
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from npc_runtime.errors import EngineError, MissingPackageError, ModelError
 from npc_runtime.lane import Stopped, Ticket
-from npc_runtime.speech import Clip, ClipHead, ClipPiece, Samples, TimedPhone, Timing
+from npc_runtime.speech import Clip, ClipHead, ClipPiece, Samples, TimedPhone, Timing, VoiceColour
 from npc_runtime.tts.framed import MOST_FRAMES, growing
 from npc_runtime.tts.framed_model import VoiceModel, open_model
 from npc_runtime.tts.framed_sentence import Sentence, begin
@@ -26,6 +26,7 @@ from npc_runtime.tts.onnx_split import read_model
 from npc_runtime.tts.phone_walk import BLANK
 from npc_runtime.tts.piper_files import PiperFiles, read_files
 from npc_runtime.tts.speakable import speakable
+from npc_runtime.tts.tempo import SCALES, Tempo
 
 PAUSES_MS = {",": 120.0, ";": 150.0, ":": 150.0, ".": 220.0, "?": 220.0, "!": 220.0}
 """Silence after a sentence, by its last mark; shorter in quick speech."""
@@ -40,6 +41,18 @@ _MISMATCH = "the .onnx and .json files must come from the same voice; run `npc-r
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a text is to be spoken."""
+
+    scales: tuple[float, float, float]
+    """Noise, length and noise of the length, as the model takes them."""
+    pace: float
+    """Speed, for the pauses between sentences."""
+    factor: np.float32
+    """On each sample."""
+
+
 class PiperVoice:
     """A Piper voice, ready to speak. Use `load`."""
 
@@ -52,6 +65,7 @@ class PiperVoice:
         self._speaker = speaker
         self._licence_note = " ".join(filter(None, (licence_note, _PIPER_LICENCE)))
         self._gain = 1.0
+        self._tempo: Tempo | None = None
 
     @classmethod
     def load(
@@ -93,6 +107,7 @@ class PiperVoice:
         voice = cls(files, network, front, speaker=number, licence_note=licence_note)
         try:
             voice._gain = level(np.concatenate([*network.start(sample, _even()).pieces]), files.rate)
+            voice._tempo = voice._measured(_ids(front, reference))
         except Exception as error:
             raise _cannot_speak(model, error) from error
         if files.duration_output is None:
@@ -145,6 +160,7 @@ class PiperVoice:
         pace: float = 1.0,
         volume: float = 1.0,
         variability: float = 1.0,
+        colour: VoiceColour | None = None,
         deterministic: bool = False,
     ) -> Clip:
         """Speak a text; see `Voice.synthesize`.
@@ -154,7 +170,8 @@ class PiperVoice:
         """
         head = ClipHead((), 0, self.rate, self.timing, self.language)
         pieces: list[Samples] = [np.zeros(0, np.float32)]
-        for part in self._speak(text, pace, volume, 0.0 if deterministic else variability, _even, Ticket()):
+        manner = self._manner(pace, volume, 0.0 if deterministic else variability, colour or VoiceColour())
+        for part in self._speak(text, manner, _even, Ticket()):
             if isinstance(part, ClipHead):
                 head = part
             else:
@@ -168,6 +185,7 @@ class PiperVoice:
         pace: float = 1.0,
         volume: float = 1.0,
         variability: float = 1.0,
+        colour: VoiceColour | None = None,
         deterministic: bool = False,
         ticket: Ticket | None = None,
     ) -> Iterator[ClipHead | ClipPiece]:
@@ -177,26 +195,39 @@ class PiperVoice:
             EngineError: Piper or the model failed.
             Stopped: Nobody wants the result any more.
         """
-        return self._speak(text, pace, volume, 0.0 if deterministic else variability, growing, ticket or Ticket())
+        manner = self._manner(pace, volume, 0.0 if deterministic else variability, colour or VoiceColour())
+        return self._speak(text, manner, growing, ticket or Ticket())
+
+    def _measured(self, reference: Sequence[int]) -> Tempo | None:
+        """How the voice's length follows its length scale; None where all would have to be spoken to find out."""
+        if not self._model.framed:
+            return None
+        own = float(self._front.config.length_scale)
+        begun = [
+            self._model.start(self._files.feeds(reference, (0.0, own * scale, 0.0), self._speaker), _even())
+            for scale in SCALES
+        ]
+        lengths = [float(sounding.lengths.sum()) for sounding in begun if sounding.lengths is not None]
+        return Tempo(lengths) if len(lengths) == len(SCALES) else None
+
+    def _manner(self, pace: float, volume: float, variability: float, colour: VoiceColour) -> _Manner:
+        own = self._front.config
+        pace = min(max(pace, 0.5), 2.0)
+        noise = min(max(variability * colour.variability, 0.0), 2.0)
+        stretch = self._tempo.stretch(pace, colour.rate) if self._tempo is not None else 1 / colour.rate
+        return _Manner(
+            scales=(own.noise_scale * noise, own.length_scale / pace * stretch, own.noise_w_scale * noise),
+            pace=pace * colour.rate,
+            factor=np.float32(self._gain * min(max(volume * colour.volume, 0.0), 4.0)),
+        )
 
     def _speak(
-        self,
-        text: str,
-        pace: float,
-        volume: float,
-        variability: float,
-        sizes: Callable[[], Iterator[int]],
-        ticket: Ticket,
+        self, text: str, manner: _Manner, sizes: Callable[[], Iterator[int]], ticket: Ticket
     ) -> Iterator[ClipHead | ClipPiece]:
         words = speakable(text, self.language)
-        pace = min(max(pace, 0.5), 2.0)
-        noise = min(max(variability, 0.0), 2.0)
-        factor = np.float32(self._gain * min(max(volume, 0.0), 4.0))
-        defaults = self._front.config
-        scales = (defaults.noise_scale * noise, defaults.length_scale / pace, defaults.noise_w_scale * noise)
         try:
             begun = [
-                self._begin(phonemes, scales, sizes(), pace, ticket)
+                self._begin(phonemes, manner, sizes(), ticket)
                 for phonemes in (_sentences(self._front, words) if words else ())
             ]
             sentences = [sentence for sentence in begun if sentence is not None]
@@ -209,7 +240,7 @@ class PiperVoice:
                 for piece in sentence.audio():
                     left -= len(piece)
                     # Each sample is levelled and limited for itself, so that pieces join without a click.
-                    yield ClipPiece(limit(piece * factor), self.rate, last=not left)
+                    yield ClipPiece(limit(piece * manner.factor), self.rate, last=not left)
         except Stopped:
             raise
         except Exception as error:
@@ -218,17 +249,10 @@ class PiperVoice:
                 hint="run `npc-runtime models verify`; if the files are whole, choose another voice",
             ) from error
 
-    def _begin(
-        self,
-        phonemes: Sequence[str],
-        scales: tuple[float, float, float],
-        sizes: Iterator[int],
-        pace: float,
-        ticket: Ticket,
-    ) -> Sentence | None:
+    def _begin(self, phonemes: Sequence[str], manner: _Manner, sizes: Iterator[int], ticket: Ticket) -> Sentence | None:
         ticket.check()
         ids = _ids(self._front, phonemes)
-        sounding = self._model.start(self._files.feeds(ids, scales, self._speaker), sizes)
+        sounding = self._model.start(self._files.feeds(ids, manner.scales, self._speaker), sizes)
         mark = next((symbol for symbol in reversed(phonemes) if not symbol.isspace()), "")
         return begin(
             replace(sounding, pieces=_checked(sounding.pieces, ticket)),
@@ -236,7 +260,7 @@ class PiperVoice:
             rate=self.rate,
             language=self.language,
             gain=self._gain,
-            pause_ms=PAUSES_MS.get(mark, UNFINISHED_MS) / pace,
+            pause_ms=PAUSES_MS.get(mark, UNFINISHED_MS) / manner.pace,
         )
 
     def _head(self, sentences: Sequence[Sentence]) -> ClipHead:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from npc_runtime.lane import Ticket
-from npc_runtime.speech import Clip, ClipHead, ClipPiece, Timing
+from npc_runtime.speech import Clip, ClipHead, ClipPiece, Timing, VoiceColour
 
 
 class Voice(Protocol):
@@ -45,6 +45,7 @@ class Voice(Protocol):
         pace: float = 1.0,
         volume: float = 1.0,
         variability: float = 1.0,
+        colour: VoiceColour | None = None,
         deterministic: bool = False,
     ) -> Clip:
         """Speak a text.
@@ -54,6 +55,7 @@ class Voice(Protocol):
             pace: Speed, 1.0 as the voice was recorded; kept within 0.5..2.
             volume: Factor on the amplitude, 1.0 as the voice was levelled; kept within 0..4.
             variability: Factor on the voice's own randomness; kept within 0..2.
+            colour: What a feeling does to all three; None leaves every sample as it is.
             deterministic: Whether the same text always gives the same samples.
 
         Returns:
@@ -71,6 +73,7 @@ class Voice(Protocol):
         pace: float = 1.0,
         volume: float = 1.0,
         variability: float = 1.0,
+        colour: VoiceColour | None = None,
         deterministic: bool = False,
         ticket: Ticket | None = None,
     ) -> Iterator[ClipHead | ClipPiece]:
@@ -81,6 +84,7 @@ class Voice(Protocol):
             pace: Speed.
             volume: Factor on the amplitude.
             variability: Factor on the voice's own randomness.
+            colour: What a feeling does to all three.
             deterministic: Whether the same text always gives the same samples.
             ticket: Checked before each piece.
 

@@ -21,6 +21,7 @@ from npc_runtime.character.memory.schema import LOG_TABLES
 
 FORMAT = 1
 """Version of the exported data."""
+_OF_A_QUERY = frozenset({"npc", "player", "score", "relevance", "fits"})
 
 
 def export(connection: sqlite3.Connection, npc: str | None, player: str | None) -> dict[str, Any]:
@@ -70,5 +71,5 @@ def remove(connection: sqlite3.Connection, npc: str | None, player: str | None) 
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    """Without what only a query gives a memory."""
-    return {name: value for name, value in record.items() if name not in ("npc", "player", "score", "relevance")}
+    """Without what stands beside it, and what only a query gives a memory."""
+    return {name: value for name, value in record.items() if name not in _OF_A_QUERY}

@@ -57,26 +57,29 @@ class Bm25:
 
         Robertson and Zaragoza (2009), with the inverse document frequency of Lucene, which is never negative.
         """
+        return self.search(terms)[0]
+
+    def search(self, terms: Iterable[str]) -> tuple[Scores, float]:
+        """The score of every text, as `scores`; and that of a text of usual length which has each term once."""
         if len(self._terms) - self._arranged >= _TAIL:
             self._arrange()
         lengths = np.array(self._lengths, np.float64)
-        found = np.zeros(len(lengths))
+        found, whole = np.zeros(len(lengths)), 0.0
         if not len(lengths):
-            return found
+            return found, whole
         held_back = K1 * (1 - B + B * lengths / max(lengths.mean(), 1.0))
         tail = np.array(self._terms[self._arranged :], np.int32)
         texts = np.repeat(np.arange(len(lengths), dtype=np.int32), np.array(self._lengths))[self._arranged :]
         for term in sorted(set(terms)):  # sums of floats depend on their order
-            number = self._numbers.get(term)
-            if number is None:
-                continue
+            number = self._numbers.get(term, -1)
             places, times = _counted(np.concatenate([self._of(number), texts[tail == number]]))
             rarity = math.log(1 + (len(lengths) - len(places) + 0.5) / (len(places) + 0.5))
+            whole += rarity
             found[places] += rarity * times * (K1 + 1) / (times + held_back[places])
-        return found
+        return found, whole
 
     def _of(self, number: int) -> _Places:
-        if number + 1 >= len(self._starts):
+        if not 0 <= number < len(self._starts) - 1:
             return self._texts[:0]
         return self._texts[self._starts[number] : self._starts[number + 1]]
 

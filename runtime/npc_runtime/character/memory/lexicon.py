@@ -26,6 +26,8 @@ _CUTS = (3, 4, 5)
 _SOFTENED = str.maketrans("bdg", "ptk")
 """Turkish p, t and k become b, d and ğ before a vowel: kitap, kitabı."""
 _MOST_KNOWN = 50_000
+_SHORT = {"en": "am an as at be by do go he hi if in is it me my no of oh on or so to up us we"}
+"""Words of two letters that mean nothing by themselves, where the shared list leaves them out."""
 _LONGEST = 40
 """Letters of a word that count."""
 
@@ -100,7 +102,7 @@ def _content(found: str, stop: frozenset[str]) -> str:
 @cache
 def _stop_words(language: str) -> frozenset[str]:
     lists = json.loads(bundled("assets", "text", "stop_words.json").read_text(encoding="utf-8"))
-    return frozenset(_plain(word) for word in lists.get(language, "").split())
+    return frozenset(_plain(word) for word in (*lists.get(language, "").split(), *_SHORT.get(language, "").split()))
 
 
 def _plain(text: str) -> str:

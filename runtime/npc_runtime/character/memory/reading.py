@@ -79,6 +79,15 @@ def read_recent(connection: sqlite3.Connection, npc: str, player: str | None, li
     return [memory(row) for row in reversed(rows[:limit])]
 
 
+def read_talk(connection: sqlite3.Connection, npc: str, player: str, after: int, limit: int) -> list[Memory]:
+    """The latest of what a character and a player said to each other after a place in the log, oldest first."""
+    query = (
+        f"SELECT {MEMORY_COLUMNS} FROM event t {JOINED} WHERE s.npc = ? AND s.player = ? AND t.seq > ?"
+        " AND t.source IN ('heard', 'said') ORDER BY t.seq DESC LIMIT ?"
+    )
+    return [memory(row) for row in reversed(connection.execute(query, (npc, player, after, limit)).fetchall())]
+
+
 def read_memories(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Sequence[Any]]:
     """Rows of `MEMORY_COLUMNS` by their ids."""
     query = f"SELECT {MEMORY_COLUMNS} FROM event t JOIN scope s ON s.id = t.scope WHERE t.seq IN ({marks(ids)})"

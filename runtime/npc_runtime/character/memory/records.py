@@ -19,8 +19,9 @@ SPARED_KINDS = frozenset({"promise", "quest"})
 """Kinds of experiences that are never forgotten."""
 
 Source = Literal["seen", "heard", "told", "said", "game", "model"]
-"""How a character came by it: saw it, heard the player say it, was told by another character, said it itself, was told
-by the game, or the language model proposed it."""
+"""How a character came by it: saw it, heard the player say it to it, was told by another character, said it itself to
+the player, was told by the game, or the language model proposed it. What `heard` and `said` have as text are the words
+alone; all other texts tell who said or did what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Fact:
     """Id of the experience that it was learned from; set when it is stored."""
     id: int = 0
     """Counts up in the order of learning; set when it is stored."""
+    score: float = 0.0
+    """How much it is worth now, as that of a `Memory`; set when it is recalled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,10 @@ class Summary:
     game_time: float
     """When the stretch ended, in seconds."""
     text: str
+    score: float = 0.0
+    """How much it is worth now, as that of a `Memory`; set when it is recalled."""
+    fits: bool = False
+    """As that of a `Memory`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +133,9 @@ class Memory:
     score: float = 0.0
     """How much it is worth now, 0 to about 1: the least valuable is the first that a prompt can do without."""
     relevance: float = 0.0
-    """How well it fits what was asked for, 0..1; 0: not at all."""
+    """How well it fits what was asked for, 0..1, beside the others; 0: not at all."""
+    fits: bool = False
+    """Whether it has to do with what was asked for: of memories none of which does, one is still the best match."""
 
 
 def clean(text: str, most: int = MOST_TEXT) -> str:

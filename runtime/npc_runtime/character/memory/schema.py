@@ -77,12 +77,12 @@ def prepare(connection: sqlite3.Connection) -> None:
         ForeignDatabaseError: It belongs to another program.
         sqlite3.Error: It cannot be read or written.
     """
-    if _version(connection) == len(MIGRATIONS):
+    if version(connection) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it while this one waited for its turn.
-        for statements in MIGRATIONS[_version(connection) :]:
+        for statements in MIGRATIONS[version(connection) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -94,12 +94,19 @@ def prepare(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+def version(connection: sqlite3.Connection) -> int:
+    """Which version a database has; 0 for an empty one.
+
+    Raises:
+        NewerDatabaseError: It is of a version that is not known here.
+        ForeignDatabaseError: It belongs to another program.
+        sqlite3.Error: It cannot be read.
+    """
+    number = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if application != APPLICATION_ID and not empty:
         raise ForeignDatabaseError("the file belongs to another program")
-    if version > len(MIGRATIONS):
-        raise NewerDatabaseError(f"the file has version {version}, this program knows {len(MIGRATIONS)}")
-    return version
+    if number > len(MIGRATIONS):
+        raise NewerDatabaseError(f"the file has version {number}, this program knows {len(MIGRATIONS)}")
+    return number

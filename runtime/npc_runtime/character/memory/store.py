@@ -17,6 +17,7 @@ from npc_runtime.character.memory.reading import (
     read_recent,
     read_states,
     read_summaries,
+    read_talk,
     scope_ids,
 )
 from npc_runtime.character.memory.records import Changes, Fact, Memory, Summary, clean_name
@@ -81,6 +82,10 @@ class MemoryStore:
         """The latest experiences that a character may recall with a player, oldest first; forgotten ones too."""
         return self.read(lambda connection: read_recent(connection, npc, player, limit))
 
+    def talk(self, npc: str, player: str, *, after: int = 0, limit: int = 400) -> list[Memory]:
+        """What a character and a player said to each other after the experience `after`: the latest, oldest first."""
+        return self.read(lambda connection: read_talk(connection, npc, player, after, limit))
+
     def facts(self, npc: str, player: str | None) -> list[Fact]:
         """Everything a character was told, in the order of learning; `facts.standing` says what holds when."""
         return self.read(lambda connection: read_facts(connection, scope_ids(connection, npc, player)))
@@ -123,6 +128,17 @@ class MemoryStore:
     def slots(self) -> tuple[str, ...]:
         """The names of the save games, the latest last."""
         return self.read(self._timeline.slots)
+
+    def worlds(self) -> tuple[str, ...]:
+        """The names of all worlds that are in the database."""
+        return self.read(
+            lambda connection: tuple(row[0] for row in connection.execute("SELECT name FROM world ORDER BY name"))
+        )
+
+    def characters(self) -> tuple[str, ...]:
+        """The ids of all characters that remember something, in whatever world or save game."""
+        query = "SELECT DISTINCT npc FROM scope ORDER BY npc"
+        return self.read(lambda connection: tuple(row[0] for row in connection.execute(query)))
 
     def export(self, npc: str | None = None, player: str | None = None) -> dict[str, Any]:
         """What is remembered now, as JSON-able data.

@@ -6,7 +6,7 @@ there: rows never change, and a save game sees the beginning of them. Views that
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ MOST_IN_VIEWS = 20_000
 _SPREAD = 1.25
 """A view may grow to this many times its size before it is made anew."""
 
+_AT_ONCE = 500
+"""Memories that are taken in between two calls of `check`: some ten milliseconds."""
 _COLUMNS = "t.seq, t.game_time, t.kind, t.text, t.importance, t.pleasure, t.arousal, t.dominance"
 _SPARED = tuple(sorted(SPARED_KINDS))
 
@@ -87,7 +89,12 @@ class View:
             self.about.setdefault(key(fact), []).append(fact)
 
     def follow(
-        self, connection: sqlite3.Connection, scopes: Sequence[int], lexicon: Lexicon, space: tuple[str, int] | None
+        self,
+        connection: sqlite3.Connection,
+        scopes: Sequence[int],
+        lexicon: Lexicon,
+        space: tuple[str, int] | None,
+        check: Callable[[], None],
     ) -> None:
         """Take in what was added to the log; within a transaction.
 
@@ -96,9 +103,10 @@ class View:
             scopes: The scopes of the view.
             lexicon: Makes terms of texts.
             space: Name and dimensions of the embedder; None without one.
+            check: Called now and then; may raise.
         """
         since = self._last
-        self._take_events(_events(connection, scopes, since, _COLUMNS), lexicon)
+        self._take_events(_events(connection, scopes, since, _COLUMNS), lexicon, check)
         self._take_reminders(connection, scopes)
         for fact in read_facts(connection, scopes, self.facts[-1].id if self.facts else 0):
             self.facts.append(fact)
@@ -110,13 +118,15 @@ class View:
             self.vectors, since = VectorTable(space), 0
         self.vectors.follow(connection, scopes, since, self.ids, self._place)
 
-    def _take_events(self, rows: Sequence[Sequence[Any]], lexicon: Lexicon) -> None:
+    def _take_events(self, rows: Sequence[Sequence[Any]], lexicon: Lexicon, check: Callable[[], None]) -> None:
         if not rows:
             return
         ids, times, kinds, texts, importance, *pads = zip(*rows, strict=True)
         self._place.update(zip(ids, range(len(self._place), len(self._place) + len(ids)), strict=True))
-        for terms in lexicon.all_terms(texts, self._language):
-            self.texts.add(terms)
+        for start in range(0, len(texts), _AT_ONCE):
+            check()
+            for terms in lexicon.all_terms(texts[start : start + _AT_ONCE], self._language):
+                self.texts.add(terms)
         self._last = ids[-1]
         self.ids = np.append(self.ids, np.array(ids, np.int64))
         self.times = np.append(self.times, times)
@@ -146,7 +156,7 @@ class Views:
         self._version: tuple[int, int] | None = None
         self._doubtful: set[tuple[str, str | None, str]] = set()
         """Views that may have rows which are no longer visible."""
-        self._lexicon = Lexicon()
+        self.lexicon = Lexicon()
 
     def of(
         self,
@@ -154,7 +164,8 @@ class Views:
         version: tuple[int, int],
         who: tuple[str, str | None, str],
         space: tuple[str, int] | None,
-    ) -> tuple[View, Lexicon]:
+        check: Callable[[], None],
+    ) -> View:
         """The view of a character, up to date; within a transaction.
 
         Args:
@@ -162,6 +173,7 @@ class Views:
             version: The database, and another number when rows may have disappeared.
             who: Character, player, language.
             space: Name and dimensions of the embedder; None without one.
+            check: Called now and then while there is much to do; may raise.
         """
         if version != self._version:
             if self._version is None or self._version[0] != version[0]:
@@ -175,11 +187,11 @@ class Views:
         elif who in self._doubtful:
             view.go_back(connection, scopes)
         self._doubtful.discard(who)
-        view.follow(connection, scopes, self._lexicon, space)
+        view.follow(connection, scopes, self.lexicon, space, check)
         while self._views and sum(map(len, self._views.values())) + len(view) > MOST_IN_VIEWS:
             self._views.popitem(last=False)
         self._views[who] = view
-        return view, self._lexicon
+        return view
 
 
 def _common(known: NDArray[np.int64], visible: Sequence[int]) -> int:

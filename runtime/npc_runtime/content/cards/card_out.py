@@ -88,7 +88,7 @@ def _write_book(data: Object, character: CharacterFile, packs: Mapping[str, Know
         packs,
         pack=character.id,
         cast=cast_of(data, character.language),
-        names=(character.id, character.name, *character.aliases),
+        names=(character.id, character.name, *character.aliases, *character.knowledge.groups),
     )
 
 

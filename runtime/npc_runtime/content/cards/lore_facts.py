@@ -10,20 +10,28 @@ from typing import TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
-from npc_runtime.content.cards.card_json import Object, object_of, objects_of, text_of, texts_of
+from npc_runtime.content.cards.card_json import Object, object_of, objects_of, text_of
 from npc_runtime.content.cards.lorebook import LoreEntry
 from npc_runtime.content.cards.macros import Cast, resolve
 from npc_runtime.content.cards.own import KEY, extend, extension, fact_entry
 from npc_runtime.content.cards.texts import LONGEST_LINE, LONGEST_PROSE, clean, one_line, pieces
 from npc_runtime.content.fields import FILE_ID, Authored, Tag
-from npc_runtime.content.knowledge import Fact, KnowledgeFile
+from npc_runtime.content.knowledge import MAX_KEYS, USUAL_PRIORITY, Fact, KnowledgeFile
 
 _FILE_ID = re.compile(FILE_ID)
 _TAG: TypeAdapter[str] = TypeAdapter(Tag)
-_MOST_TAGS = 12
+_HALFWAY = 10.0
+"""Priority of a lorebook that is halfway from the usual to the highest."""
+_HIGHEST = 1000
+_SHOWN = ("keys", "tags", "always", "priority")
+"""What of a fact the fields of an entry show besides its text."""
 _MOST_FACTS = 2000
 _MOST_TEXT = 500_000
 """Bytes of all facts of a card: their files must stay below the size of a content file."""
+_LONGEST_KEY = 80
+"""Characters; longer keys are dropped, as nobody says them."""
+_MOST_READ = 1000
+"""Keys of an entry that are looked at."""
 _MOST_COMPARED = 40
 """Facts of a book that are compared with one another to see which was reworded."""
 
@@ -55,7 +63,7 @@ def known_of(book: Object, pack: str, cast: Cast) -> Known:
     for entry in objects_of(book, "entries"):
         ours = extension(entry)
         facts = _facts(entry, cast)
-        room -= sum(len(fact.text.encode("utf-8")) for fact in facts)
+        room -= sum(len(text.encode("utf-8")) for fact in facts for text in (fact.text, *fact.keys, *fact.tags))
         count += len(facts)
         if not facts or room < 0 or count > _MOST_FACTS:
             known.unread += 1
@@ -75,29 +83,49 @@ def _facts(entry: Object, cast: Cast) -> list[Fact]:
     if not ours and (not lore.enabled or "dont_activate" in lore.rules):
         return []
     text = clean(resolve(lore.content, cast))
-    tags = _tags(entry)
+    said = _beside_the_text(entry)
     if "pack" in ours and text:
         details = {key: ours[key] for key in Fact.model_fields if key in ours and key != "text"}
         try:
-            return [Fact.model_validate({"tags": tags, **details, "text": text})]
+            return [Fact.model_validate({**said, **details, "text": text})]
         except ValidationError:
             pass  # another program, or a person, changed it; the text and the keys are still good
-    return [Fact(text=part, tags=tags) for part in pieces(text, LONGEST_PROSE)]
+    return [Fact.model_validate({**said, "text": part}) for part in pieces(text, LONGEST_PROSE)]
 
 
-def _tags(entry: Object) -> tuple[str, ...]:
-    """The keys of an entry as tags of a fact; patterns are none."""
-    if entry.get("use_regex") is True:
-        return ()
-    return tuple(dict.fromkeys(one_line(key) for key in texts_of(entry, "keys")[:_MOST_TAGS] if _is_tag(key)))
+def _beside_the_text(entry: Object) -> Object:
+    """What the fields of an entry say of a fact besides its text.
+
+    Keys become keys; those of a selective entry, which alone bring nothing to mind, become tags. Patterns are neither.
+    """
+    lore = LoreEntry.from_json(entry)
+    words = () if lore.use_regex else (one_line(key) for key in lore.keys[:_MOST_READ])
+    keys = tuple(dict.fromkeys(key for key in words if 0 < len(key) <= _LONGEST_KEY))[:MAX_KEYS]
+    selective = lore.selective and bool(lore.secondary_keys)
+    found: Object = {"tags": tuple(filter(_is_tag, keys))} if selective else {"keys": keys}
+    return {**found, "always": lore.constant, "priority": _priority(lore.priority)}
 
 
 def _is_tag(key: str) -> bool:
     try:
-        _TAG.validate_python(one_line(key))
+        _TAG.validate_python(key)
     except ValidationError:
         return False
     return True
+
+
+def _priority(number: float | None) -> float:
+    """The priority of an entry, which may be any number, on our scale; in the same order."""
+    if number is None:
+        return USUAL_PRIORITY
+    number = max(-_HIGHEST, min(number, _HIGHEST))
+    return round(USUAL_PRIORITY * (1 + number / (abs(number) + _HALFWAY)), 3)
+
+
+def _lore_priority(priority: float) -> int:
+    """The other way round."""
+    share = priority / USUAL_PRIORITY - 1
+    return round(_HALFWAY * share / (1 - abs(share))) if abs(share) < 1 else round(_HIGHEST * share)
 
 
 def pack_details(book: Object) -> Object:
@@ -186,7 +214,10 @@ def _entry(place: str | None, fact: Fact, order: int, names: Sequence[str]) -> O
         return fact_entry(fact.text, order)
     knows = not fact.known_by or not {one.casefold() for one in fact.known_by}.isdisjoint(map(str.casefold, names))
     entry = fact_entry(fact.text, order)
-    entry |= {"keys": list(fact.tags), "enabled": knows, "constant": not fact.tags}
+    keys = list(fact.keys or fact.tags)
+    entry |= {"keys": keys, "enabled": knows, "constant": fact.always or not keys}
+    if fact.priority != USUAL_PRIORITY:
+        entry["priority"] = _lore_priority(fact.priority)
     extend(entry, _details(entry, place, fact))
     return entry
 
@@ -195,16 +226,25 @@ def _details(entry: Object, place: str | None, fact: Fact) -> Object:
     """What an entry cannot say of a fact in its own fields."""
     if place is None:
         return {"fact": True}
-    values = _beyond(fact, "text") | {"tags": list(fact.tags)}
-    if _tags(entry) == fact.tags:
-        del values["tags"]
-    return {"pack": place, **values}
+    shown = Fact.model_validate({**_beside_the_text(entry), "text": fact.text})
+    given, differing = _beyond(fact, "text"), _differences(fact, shown)
+    return {"pack": place, **{key: value for key, value in given.items() if key not in _SHOWN}, **differing}
+
+
+def _differences(fact: Fact, shown: Fact) -> Object:
+    """What of a fact an entry shows otherwise."""
+    values, other = (one.model_dump(mode="json", include=set(_SHOWN)) for one in (fact, shown))
+    return {key: value for key, value in values.items() if value != other[key]}
 
 
 def _rewritten(entry: Object, was: Fact, place: str | None, fact: Fact) -> Object:
     """An entry with new content under its decorators, and with new keys if the tags are others."""
     decorators = [line for line in text_of(entry, "content").splitlines() if line.startswith("@@")]
     written = {**entry, "content": "\n".join([*decorators, fact.text])}
-    if fact.tags != was.tags and entry.get("use_regex") is not True:
-        written["keys"] = list(fact.tags)
+    if (fact.keys, fact.tags) != (was.keys, was.tags) and entry.get("use_regex") is not True:
+        written["keys"] = list(fact.keys or fact.tags)
+    if fact.always != was.always:
+        written["constant"] = fact.always
+    if fact.priority != was.priority:
+        written["priority"] = _lore_priority(fact.priority)
     return {**written, "extensions": {**object_of(entry, "extensions"), KEY: _details(written, place, fact)}}

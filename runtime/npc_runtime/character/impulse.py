@@ -1,0 +1,217 @@
+"""Impulse: what a character does about what is said or happens before, or instead of, asking the language model.
+
+This is where authors and the engine are certain of something: safety first, then the author's goals, then what the
+character cannot know, then its secrets. Pure: the same words in the same state always give the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from npc_runtime.character.affect import Stimulus
+from npc_runtime.character.appraisal import assess
+from npc_runtime.character.boundary import judge
+from npc_runtime.character.emotion import INTENSITY
+from npc_runtime.character.goal_state import Moment
+from npc_runtime.character.goals import Firing, Line, Occurrence
+from npc_runtime.character.inner import Inner
+from npc_runtime.character.nature import Nature
+from npc_runtime.character.refusals import RefusalKind, refusals
+from npc_runtime.character.relationship import Change
+from npc_runtime.character.safety import check_line
+from npc_runtime.content.conditions import Facts
+from npc_runtime.content.goal import GoalEvent, Step
+from npc_runtime.events import Relation
+
+Kind = Literal["say", "ask", "action", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing to do, in order with the others."""
+
+    kind: Kind
+    text: str = ""
+    """The line to say word for word, or the id of the action; empty where the model is asked."""
+    event: GoalEvent | None = None
+    """What the game is told."""
+
+
+ASK = Deed("ask")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a character does not answer freely, for who makes the game."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Impulse:
+    """What a character does about something."""
+
+    inner: Inner
+    """Its state afterwards."""
+    deeds: tuple[Deed, ...]
+    """What it does, in order; with `ASK` where the model speaks."""
+    instructions: tuple[str, ...] = ()
+    """What the model is told to do."""
+    facts: tuple[str, ...] = ()
+    """What comes to the character's mind, the most relevant first."""
+    reasons: tuple[Reason, ...] = ()
+    goals: tuple[str, ...] = ()
+    """Ids of the goals that started."""
+
+    @property
+    def acts(self) -> bool:
+        """Whether an author's goal already says what is done: the model chooses no action then."""
+        return any(deed.kind == "action" for deed in self.deeds)
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What holds when something is said or happens."""
+
+    facts: Facts
+    """What conditions are asked of."""
+    moment: Moment
+    scene: tuple[str, ...] = ()
+    """What is in the scene, in words: a character cannot be ignorant of what it sees."""
+    recent: tuple[str, ...] = ()
+    """What was said before, latest last."""
+    player: str = ""
+    """Id of who speaks."""
+    number: int = 0
+    """Of the turn: chooses among several lines."""
+    small: bool = False
+    """Whether the model is small: it is not trusted with telling that it keeps a secret."""
+
+
+def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impulse:
+    """What a character does about what is said to it.
+
+    Args:
+        nature: Who is spoken to.
+        inner: Its state, at this moment.
+        text: What is said.
+        occasion: What holds.
+    """
+    character = nature.character
+    appraised = assess(text, character.language, character.persona.traits)
+    stimuli = [
+        Stimulus(
+            appraised.label, INTENSITY[appraised.strength], cause="words", target=occasion.player, as_is=True
+        )
+    ]
+    changes = [Change("words", appraised.relation)]
+    concern = check_line(text, nature.levels, character.language)
+    if concern is not None:
+        inner = _moved(inner, stimuli, changes)
+        reason = Reason(concern.notice, f"{character.name} does not take up {concern.term!r}.")
+        return Impulse(inner, (_refusal(nature, concern.kind, occasion),), reasons=(reason,))
+    line = Line(text, nature.names)
+    firings = nature.goals.cascade(line, occasion.facts, inner.bond.goals, occasion.moment)
+    inner = _started(inner, firings, occasion.player, stimuli, changes)
+    if firings:
+        return _carried_out(nature, inner, firings, text, occasion)
+    verdict = judge(text, nature.world.including(occasion.scene), character.knowledge.filter)
+    if verdict is not None and verdict.refused:
+        kind: RefusalKind = "self" if verdict.about_itself else "unknown"
+        reason = Reason("unknown_to_character", f"{character.name} cannot know {verdict.term!r} ({verdict.group}).")
+        return Impulse(inner, (_refusal(nature, kind, occasion),), reasons=(reason,))
+    found = nature.knowledge.recall(text, occasion.facts, awareness=inner.person.awareness, recent=occasion.recent)
+    if found.withheld and not found.facts:
+        reason = Reason("secret_kept", f"{character.name} keeps a secret.")
+        if occasion.small:
+            return Impulse(inner, (_refusal(nature, "secret", occasion),), reasons=(reason,))
+        silent = "You are asked for something that you keep to yourself: do not tell it."
+        return Impulse(inner, (ASK,), (silent,), found.always, reasons=(reason,))
+    told = (verdict.instruction,) if verdict is not None else ()
+    return Impulse(inner, (ASK,), told, (*found.facts, *found.always))
+
+
+def react(nature: Nature, inner: Inner, name: str, occasion: Occasion, *, told: str = "") -> Impulse:
+    """What a character does about an event of the game; the deeds are empty when its author planned nothing.
+
+    Args:
+        nature: Who perceives it.
+        inner: Its state, at this moment.
+        name: Of the event.
+        occasion: What holds.
+        told: What happened, in words that the character then knows; empty for none.
+    """
+    awareness = inner.person.awareness.witnessing(name)
+    if told:
+        awareness = awareness.learning(told, occasion.moment.game)
+    inner = replace(inner, person=replace(inner.person, awareness=awareness))
+    firings = nature.goals.cascade(Occurrence(name), occasion.facts, inner.bond.goals, occasion.moment)
+    if not firings:
+        return Impulse(inner, ())
+    inner = _started(inner, firings, occasion.player, [], [], talked=False)
+    return _carried_out(nature, inner, firings, told or name, occasion)
+
+
+def _carried_out(nature: Nature, inner: Inner, firings: Sequence[Firing], text: str, occasion: Occasion) -> Impulse:
+    steps = [step for firing in firings for step in firing.steps]
+    instructions = tuple(step.instruct for step in steps if step.instruct is not None)
+    found = nature.knowledge.recall(text, occasion.facts, awareness=inner.person.awareness, recent=occasion.recent)
+    goals = tuple(firing.goal for firing in firings)
+    return Impulse(inner, _in_order(steps), instructions, (*found.facts, *found.always), goals=goals)
+
+
+def _in_order(steps: Sequence[Step]) -> tuple[Deed, ...]:
+    """Steps as deeds in the author's order.
+
+    The model speaks where it is first instructed; where no words are given at all, before the first action, as people
+    talk while they act.
+    """
+    deeds: list[Deed] = []
+    asked = False
+    wordless = not any(step.say is not None or step.instruct is not None for step in steps)
+    for step in steps:
+        if step.instruct is not None or (wordless and step.action is not None):
+            if not asked:
+                deeds.append(ASK)
+            asked = True
+        if step.say is not None:
+            deeds.append(Deed("say", step.say))
+        elif step.action is not None:
+            deeds.append(Deed("action", step.action))
+        elif step.event is not None:
+            deeds.append(Deed("event", event=step.event))
+    if wordless and not asked:
+        deeds.append(ASK)
+    return tuple(deeds)
+
+
+def _started(
+    inner: Inner,
+    firings: Sequence[Firing],
+    player: str,
+    stimuli: Sequence[Stimulus],
+    changes: Sequence[Change],
+    *,
+    talked: bool = True,
+) -> Inner:
+    """The state after goals have started, besides what the words did."""
+    authored = [
+        Stimulus(feeling.label, feeling.intensity, cause=firing.goal, target=player, as_is=True)
+        for firing in firings
+        for feeling in firing.feelings
+    ]
+    related = [Change("author", Relation(**change.model_dump())) for firing in firings for change in firing.relations]
+    inner = _moved(inner, [*stimuli, *authored], [*changes, *related], talked=talked)
+    if not firings:
+        return inner
+    return replace(inner, bond=replace(inner.bond, goals=firings[-1].state))
+
+
+def _moved(inner: Inner, stimuli: Sequence[Stimulus], changes: Sequence[Change], *, talked: bool = True) -> Inner:
+    return Inner(inner.person.felt(stimuli), inner.bond.moved(changes, talked=talked))
+
+
+def _refusal(nature: Nature, kind: RefusalKind, occasion: Occasion) -> Deed:
+    lines = refusals(kind, nature.character)
+    return Deed("say", lines[occasion.number % len(lines)])

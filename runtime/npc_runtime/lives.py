@@ -1,0 +1,300 @@
+"""Lives: the inner states of the characters of one world, shared by its sessions and kept with what they remember."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npc_runtime.character.inner import Bond, Inner, Person
+from npc_runtime.character.memory.importance import Origin, weigh
+from npc_runtime.character.memory.records import Changes, Experience, Source, StateDocument
+from npc_runtime.character.memory.remembering import Count
+from npc_runtime.chronicle import Chronicle, Remembered
+from npc_runtime.clock import Clock
+from npc_runtime.content.character import CharacterFile
+from npc_runtime.errors import InputError, NpcError
+from npc_runtime.scene import Player, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """Something that a character lived through in a turn."""
+
+    text: str
+    source: Source
+    origin: Origin = "speech"
+    kind: str = ""
+    """What it was, such as `event`; empty: what importance finds in the words, or plain dialogue."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """The own state of a character, with the moment it was woken at: where the game tells no time, ours goes on."""
+
+    person: Person
+    woken: float
+
+
+class Lives:
+    """The inner states of all characters of one world.
+
+    Args:
+        clock: Time.
+        chronicle: What they remember, and where their states are kept; None: only as long as this object lives.
+        warn: Told when a saved state cannot be read; the character is then as its author made it.
+    """
+
+    def __init__(
+        self, clock: Clock, chronicle: Chronicle | None = None, *, warn: Callable[[NpcError], None] = lambda _: None
+    ) -> None:
+        self.chronicle = chronicle
+        self.epoch = 0
+        """Counts up whenever a save game is loaded: what was said since is not part of the story any more."""
+        self._clock = clock
+        self._warn = warn
+        self._persons: dict[str, _Held] = {}
+        self._bonds: dict[tuple[str, str], Bond] = {}
+        self._unwritten: set[tuple[str, str]] = set()
+        """Characters and players whose states have changed since they were written."""
+        self._unread: set[tuple[str, str | None]] = set()
+        """Those whose states could not be read: what is kept of them is not replaced."""
+
+    def of(self, character: CharacterFile, player: Player) -> "Life":
+        """The life of a character, as far as it concerns one player."""
+        return Life(self, character, player)
+
+    async def save(self, slot: str) -> None:
+        """Keep everything as it is now under a name.
+
+        Raises:
+            InputError: There is no memory to keep it in.
+        """
+        chronicle = self._kept()
+        await self._write_states()
+        await chronicle.save(slot)
+
+    async def load(self, slot: str) -> None:
+        """Go back to what was kept under a name.
+
+        Raises:
+            InputError: There is no such save, or no memory; nothing was changed.
+        """
+        await self._kept().load(slot)
+        self._forget()
+
+    async def begin(self) -> None:
+        """Begin a new game."""
+        if self.chronicle is not None:
+            await self.chronicle.begin()
+        self._forget()
+
+    async def wake(self, character: CharacterFile, player: Player) -> None:
+        """Have the states of a character ready."""
+        known = character.id in self._persons
+        if known and (character.id, player.id) in self._bonds:
+            return
+        now, epoch = self._clock.now(), self.epoch
+        own = {} if known else await self._saved(character.id, None)
+        shared = await self._saved(character.id, player.id)
+        if epoch != self.epoch:  # a save game was loaded meanwhile: what was read belongs to another story
+            return await self.wake(character, player)
+        self._persons.setdefault(character.id, _Held(self._person(own, character, now), now))
+        self._bonds.setdefault((character.id, player.id), self._bond(shared, character))
+
+    def inner(self, character: CharacterFile, player: Player) -> Inner:
+        """The state of a character now; of one that was not woken, as its author made it."""
+        now = self._clock.now()
+        held = self._persons.get(character.id)
+        person = held.person if held is not None else Person.new(character, now)
+        bond = self._bonds.get((character.id, player.id))
+        return Inner(person.after(now, character), bond if bond is not None else Bond.new(character))
+
+    def keep(self, character: CharacterFile, player: Player, inner: Inner) -> None:
+        """From now on this is the state of a character."""
+        held = self._persons.get(character.id)
+        if held is None:
+            self._persons[character.id] = _Held(inner.person, self._clock.now())
+        else:
+            held.person = inner.person
+        self._bonds[character.id, player.id] = inner.bond
+        self._unwritten.add((character.id, player.id))
+
+    def time(self, character: CharacterFile, scene: Scene) -> float:
+        """Game time in seconds; where the game tells none, the character's own goes on while it is awake."""
+        if scene.time is not None:
+            return scene.time
+        held = self._persons.get(character.id)
+        return held.person.game_time + self._clock.now() - held.woken if held is not None else 0.0
+
+    def note_time(self, character: CharacterFile, time: float) -> None:
+        """The character has lived through something at this game time."""
+        held = self._persons.get(character.id)
+        if held is not None:
+            held.person = replace(held.person, game_time=time)
+            held.woken = self._clock.now()
+
+    def states(self, character: str, player: str) -> tuple[StateDocument, ...]:
+        """What is to be written of a character and a player."""
+        self._unwritten.discard((character, player))
+        documents: list[StateDocument] = []
+        if character in self._persons and (character, None) not in self._unread:
+            own = self._persons[character].person.documents()
+            documents += [StateDocument(npc=character, player=None, name=k, document=v) for k, v in own.items()]
+        if (character, player) in self._bonds and (character, player) not in self._unread:
+            shared = self._bonds[character, player].documents()
+            documents += [StateDocument(npc=character, player=player, name=k, document=v) for k, v in shared.items()]
+        return tuple(documents)
+
+    async def _write_states(self) -> None:
+        if self.chronicle is not None and self._unwritten:
+            states = [state for npc, player in sorted(self._unwritten) for state in self.states(npc, player)]
+            await self.chronicle.commit(Changes(states=tuple(states)))
+
+    def _forget(self) -> None:
+        self.epoch += 1
+        self._persons.clear()
+        self._bonds.clear()
+        self._unwritten.clear()
+        self._unread.clear()
+
+    def _kept(self) -> Chronicle:
+        if self.chronicle is None:
+            raise InputError("Nothing is remembered here.", hint="set memory.enabled to true", code="no_memory")
+        return self.chronicle
+
+    async def _saved(self, character: str, player: str | None) -> dict[str, Any]:
+        if self.chronicle is None:
+            return {}
+        try:
+            return await self.chronicle.states(character, player)
+        except NpcError as error:
+            self._warn(error)
+            self._unread.add((character, player))
+            return {}
+
+    def _person(self, saved: dict[str, Any], character: CharacterFile, now: float) -> Person:
+        try:
+            return Person.read(saved, character, now)
+        except InputError as error:
+            self._warn(error)
+            return Person.new(character, now)
+
+    def _bond(self, saved: dict[str, Any], character: CharacterFile) -> Bond:
+        try:
+            return Bond.read(saved, character)
+        except InputError as error:
+            self._warn(error)
+            return Bond.new(character)
+
+
+class Life:
+    """The life of one character, as far as it concerns one player; see `Lives.of`."""
+
+    def __init__(self, lives: Lives, character: CharacterFile, player: Player) -> None:
+        self._lives = lives
+        self._character = character
+        self._player = player
+        self._epoch = lives.epoch
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the story is still the one that this life is part of: no save game was loaded since."""
+        return self._epoch == self._lives.epoch
+
+    async def wake(self) -> Inner:
+        """The state now, read from where it is kept if need be."""
+        await self._lives.wake(self._character, self._player)
+        return self.inner
+
+    @property
+    def inner(self) -> Inner:
+        """The state now."""
+        return self._lives.inner(self._character, self._player)
+
+    def keep(self, inner: Inner) -> None:
+        """From now on this is the state, unless the story goes on without it."""
+        if self.goes_on:
+            self._lives.keep(self._character, self._player, inner)
+
+    def time(self, scene: Scene) -> float:
+        """Game time in seconds."""
+        return self._lives.time(self._character, scene)
+
+    async def recall(
+        self, query: str, inner: Inner, scene: Scene, *, room: int, count: Count, recent: int
+    ) -> Remembered:
+        """What comes to the character's mind; nothing where nothing is remembered.
+
+        Args:
+            query: What is being talked about.
+            inner: The character's state: the mood has a say.
+            scene: Where, and when.
+            room: Tokens that the lines may take.
+            count: The tokens of texts.
+            recent: How many of the latest exchanges the character has in mind anyway.
+        """
+        chronicle = self._lives.chronicle
+        if chronicle is None:
+            return Remembered((), ())
+        return await chronicle.recall(
+            query,
+            npc=self._character.id,
+            player=self._player.id,
+            now=self.time(scene),
+            language=self._character.language,
+            names=self.names,
+            room=room,
+            count=count,
+            mood=inner.person.affect.mood,
+            recent=2 * recent,
+        )
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the two are called, by their ids."""
+        return {self._character.id: self._character.name, self._player.id: self._player.name}
+
+    def conclude(self) -> None:
+        """A talk is over: what it came to can be summed up."""
+        if self._lives.chronicle is not None:
+            character = self._character
+            self._lives.chronicle.conclude(character.id, self._player.id, character.language, self.names)
+
+    async def record(
+        self, lived: Sequence[Lived], scene: Scene, *, recalled: Sequence[int] = (), share: float = 1.0
+    ) -> None:
+        """Remember what happened, together with the state it left the character in.
+
+        Args:
+            lived: What happened, in order.
+            scene: Where.
+            recalled: Ids of the memories that were used in it.
+            share: How much of its importance it has for the character.
+        """
+        lives = self._lives
+        if not self.goes_on:
+            return
+        time = self.time(scene)
+        lives.note_time(self._character, time)
+        states = lives.states(self._character.id, self._player.id)
+        if lives.chronicle is None:
+            return
+        inner = self.inner
+        first = inner.bond.exchanges == 1
+        experiences = []
+        for one in lived:
+            weight = weigh(one.text, self._character.language, origin=one.origin, first_meeting=first)
+            experiences.append(
+                Experience(
+                    npc=self._character.id,
+                    player=self._player.id,
+                    game_time=time,
+                    kind=one.kind or (weight.kinds[0] if weight.kinds else "dialogue"),
+                    text=one.text,
+                    importance=weight.value * share,
+                    pad=inner.person.affect.pad,
+                    source=one.source,
+                )
+            )
+        await lives.chronicle.commit(
+            Changes(experiences=tuple(experiences), states=states, recalled=tuple(recalled), game_time=time)
+        )
