@@ -39,7 +39,7 @@ _PATIENCE_S = 15.0
 """Longer than another process may keep the database locked."""
 _MOST_TALKS = 256
 """Conversations, the latest, of which the language and the names are known."""
-_SMALL_ROOM, _ROOM = 60, 300
+_SMALL_ROOM, _ROOM = 32, 300
 
 Result = TypeVar("Result")
 Otherwise = TypeVar("Otherwise")

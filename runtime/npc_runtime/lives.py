@@ -8,7 +8,7 @@ from npc_runtime.character.inner import Bond, Inner, Person
 from npc_runtime.character.memory.importance import Origin, weigh
 from npc_runtime.character.memory.records import Changes, Experience, Source, StateDocument
 from npc_runtime.character.memory.remembering import Count
-from npc_runtime.chronicle import Chronicle, Remembered
+from npc_runtime.chronicle import Chronicle, Remembered, prompt_room
 from npc_runtime.clock import Clock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import InputError, NpcError
@@ -40,13 +40,21 @@ class Lives:
     Args:
         clock: Time.
         chronicle: What they remember, and where their states are kept; None: only as long as this object lives.
+        tokens: What memories may take of a prompt; 0: what suits the model.
         warn: Told when a saved state cannot be read; the character is then as its author made it.
     """
 
     def __init__(
-        self, clock: Clock, chronicle: Chronicle | None = None, *, warn: Callable[[NpcError], None] = lambda _: None
+        self,
+        clock: Clock,
+        chronicle: Chronicle | None = None,
+        *,
+        tokens: int = 0,
+        warn: Callable[[NpcError], None] = lambda _: None,
     ) -> None:
         self.chronicle = chronicle
+        self.tokens = tokens
+        """What memories may take of a prompt; 0: what suits the model."""
         self.epoch = 0
         """Counts up whenever a save game is loaded: what was said since is not part of the story any more."""
         self._clock = clock
@@ -220,7 +228,7 @@ class Life:
         return self._lives.time(self._character, scene)
 
     async def recall(
-        self, query: str, inner: Inner, scene: Scene, *, room: int, count: Count, recent: int
+        self, query: str, inner: Inner, scene: Scene, *, small: bool, count: Count, recent: int
     ) -> Remembered:
         """What comes to the character's mind; nothing where nothing is remembered.
 
@@ -228,7 +236,7 @@ class Life:
             query: What is being talked about.
             inner: The character's state: the mood has a say.
             scene: Where, and when.
-            room: Tokens that the lines may take.
+            small: Whether the model is small.
             count: The tokens of texts.
             recent: How many of the latest exchanges the character has in mind anyway.
         """
@@ -242,7 +250,7 @@ class Life:
             now=self.time(scene),
             language=self._character.language,
             names=self.names,
-            room=room,
+            room=prompt_room(self._lives.tokens, small=small),
             count=count,
             mood=inner.person.affect.mood,
             recent=2 * recent,
@@ -252,6 +260,11 @@ class Life:
     def names(self) -> dict[str, str]:
         """What the two are called, by their ids."""
         return {self._character.id: self._character.name, self._player.id: self._player.name}
+
+    async def warm(self) -> None:
+        """Make ready what the first question of a talk would have to wait for."""
+        if self._lives.chronicle is not None:
+            await self._lives.chronicle.warm(self._character.id, self._player.id, self._character.language)
 
     def conclude(self) -> None:
         """A talk is over: what it came to can be summed up."""

@@ -195,7 +195,7 @@ class _World:
         self._chronicle = (
             Chronicle(settings.state_dir, world=name, embedder=memory.embedder, warn=warn) if memory.enabled else None
         )
-        self.lives = Lives(clock, self._chronicle, warn=warn)
+        self.lives = Lives(clock, self._chronicle, tokens=memory.tokens, warn=warn)
         self.opened = anyio.Event()
         """Set once it may be used."""
 

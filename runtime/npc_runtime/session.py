@@ -121,6 +121,8 @@ class Session:
         """
         character = self._library.character(name)
         await self.ready(character)
+        if not said:
+            await self._lives.of(character, self._player).warm()
         thoughts: tuple[str, ...] = ()
         if said and self._mind.small:  # what comes to mind is told before the words that it is about
             cast = self._cast(character, self._player, Ledger())

@@ -1,5 +1,6 @@
 """Thinking: from the player's words to what the model means, through prompt, grammar, model and parser."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,10 +27,7 @@ from npc_runtime.trace import Trace
 
 _REPLY_TOKENS = 45
 """Tokens a sentence may take, its tags included."""
-_MEMORY_SHARE = 0.15
-"""Of the model's window that memories may fill."""
-_SMALL_MEMORY = 60
-"""Tokens of memory for a small model."""
+_QUESTION = re.compile(r"[?？؟]")
 _RECENT = 3
 """Lines before this one that say what "it" and "there" are."""
 _SILENT = frozenset({"no_speech", "empty_reply"})
@@ -91,12 +89,15 @@ class Thinking:
         """Action → arguments that nobody has to write, as they can only have one value."""
 
     async def recall(self, about: str, inner: Inner) -> Remembered:
-        """What comes to the character's mind, as far as there is room for it in the prompt."""
-        room = _SMALL_MEMORY if self._mind.small else int(self._context_tokens * _MEMORY_SHARE)
-        cast = self._cast
-        return await cast.life.recall(
-            about, inner, cast.scene, room=room, count=self._mind.count, recent=len(cast.history)
-        )
+        """What comes to the character's mind, as far as there is room for it in the prompt.
+
+        A small model makes little of it, and its player waits for every token: it remembers when it is asked something.
+        """
+        cast, small = self._cast, self._mind.small
+        if small and not _QUESTION.search(about):
+            return Remembered((), ())
+        recent = len(cast.history)
+        return await cast.life.recall(about, inner, cast.scene, small=small, count=self._mind.count, recent=recent)
 
     async def run(self, player_line: str, mindset: Mindset, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
         """Let the model write, and pass on what it means as it comes.

@@ -10,6 +10,7 @@ cannot be let slip: replies need no check for it.
 """
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -238,7 +239,7 @@ class Knowledge:
         weights = _weights(line, recent, self._language)
         for score, match, fact in self._ranked(shelves, weights, line, query, awareness):
             if not _may_tell(fact, situation):
-                withheld = withheld or match.share >= _ASKED_FOR
+                withheld = withheld or (match.meant and match.share >= _ASKED_FOR)
                 continue
             best = best or score
             text = _one_line(fact)
@@ -321,6 +322,8 @@ class _Match:
     score: float
     share: float
     """How much of what the line asks for the fact has, 0..1."""
+    meant: bool = False
+    """Whether more than one word of the line, a key, or its meaning points to the fact."""
 
 
 def _matches(
@@ -337,6 +340,7 @@ def _matches(
     asked = 0.0
     scores: dict[int, float] = dict.fromkeys(keyed, 0.0)
     shared: dict[int, float] = dict.fromkeys(keyed, 0.0)
+    words: Counter[int] = Counter()
     for word, weight in weights.items():
         having = sum(len(other.containing(word)) for other in shelves)
         rarity = weight * math.log(1 + (total - having + 0.5) / (having + 0.5))
@@ -346,8 +350,9 @@ def _matches(
             norm = 1 - _LENGTH + _LENGTH * shelf.length(number) / usual_length
             scores[number] = scores.get(number, 0.0) + rarity * fit * (_SATURATION + 1) / (fit + _SATURATION * norm)
             shared[number] = shared.get(number, 0.0) + rarity * fit
+            words[number] += weight == 1.0
     lexical = {
-        number: _Match(score, shared[number] / asked if asked else 0.0)
+        number: _Match(score, shared[number] / asked if asked else 0.0, number in keyed or words[number] > 1)
         for number, score in scores.items()
         if shared[number] >= _TELLING * asked or number in keyed
     }
@@ -362,5 +367,5 @@ def _matches(
         if number in lexical or stands_out:
             match = lexical.get(number, _Match(0.0, 0.0))
             relative = (float(nearness) - lowest) / width if width else 0.0
-            fused[number] = _Match(0.5 * match.score + 0.5 * best * relative, 1.0 if stands_out else match.share)
+            fused[number] = _Match(0.5 * match.score + 0.5 * best * relative, 1.0 if stands_out else match.share, stands_out or match.meant)
     return fused
