@@ -51,11 +51,14 @@ class Cast:
     system: str
     """The unchanging part of the character's prompt."""
     player: Player
+    """To whom the character speaks."""
     scene: Scene
     nature: Nature
     life: Life
     ledger: Ledger
     """What the character has done, for cooldowns and once-per-turn."""
+    among_themselves: bool = False
+    """Whether `player` is another character."""
     history: tuple[Exchange, ...] = ()
     roster: tuple[str, ...] = ()
     """Names of the other characters, into whose mouths no words may be put."""

@@ -1,10 +1,13 @@
 """House: what all live sessions share: time, ears for their microphones, and places for turns."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.speech import Samples
 from npc_runtime.stt.listener import Detector
+
+_log = logging.getLogger(__name__)
 
 
 class House:
@@ -26,9 +29,24 @@ class House:
         places: int = 4,
     ) -> None:
         self.detector = detector
-        self.goes_on = goes_on
+        self._goes_on = goes_on
         self.clock = clock or MonotonicClock()
         self._free = places
+
+    @property
+    def doubts(self) -> bool:
+        """Whether it can tell by its sound that an utterance goes on."""
+        return self._goes_on is not None
+
+    async def sounds_unfinished(self, samples: Samples) -> bool:
+        """Whether an utterance will go on after a pause, by its sound; False where that cannot be told."""
+        if self._goes_on is None:
+            return False
+        try:
+            return await self._goes_on(samples)
+        except Exception:
+            _log.exception("Smart Turn failed")  # the words and the melody decide, as they do without it
+            return False
 
     def take_place(self) -> Callable[[], None] | None:
         """Take one of the places for turns.

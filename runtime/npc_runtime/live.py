@@ -3,8 +3,6 @@
 What the game says comes in through `handle` and `audio`; everything for the game leaves through `events`.
 """
 
-import logging
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -15,6 +13,8 @@ import anyio.abc
 import numpy as np
 
 from npc_runtime import events
+from npc_runtime.ahead import Ahead
+from npc_runtime.attention import Attention
 from npc_runtime.character.barks import greetings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.reload import Change
@@ -44,22 +44,12 @@ from npc_runtime.stt.listener import (
 )
 from npc_runtime.trace import Trace
 
-_log = logging.getLogger(__name__)
-
-_PARTIAL = 5
-"""Rank of a partial transcript: behind everything that somebody waits for."""
 _PAUSE_MS = 96.0
 """Silence after which the character is seen to think."""
 _ECHO_MS = 400.0
 """For so long after a reply its echo may be heard."""
-_AGAIN_SECONDS = 120.0
-"""Who was talked to within this time is not greeted again."""
-_OPENING_SECONDS = 5.0
-"""How long a game waits for the memory to open; what fails then is told as it happens."""
 _CARRIED = 30 * 16_000
 """Samples of an utterance that went on, after its end had been declared, that are heard again with the rest."""
-_WAVERING = re.compile(r"\W*\s*\S*$")
-"""The end of a partial transcript: more speech may turn the last word into another, and a full stop into none."""
 _NONE = np.zeros(0, np.float32)
 
 
@@ -73,6 +63,7 @@ class Live:
         finished: Told of every turn that took effect, when it is over.
         slot: The save of the game that is played, if the game says so.
         opened: Waits until what the characters remember can be used.
+        meet: Makes a character ready to be talked to, where that takes long.
     """
 
     def __init__(
@@ -84,6 +75,7 @@ class Live:
         finished: Finished = lambda on, reason: None,
         slot: str | None = None,
         opened: Callable[[], Awaitable[None]] | None = None,
+        meet: Callable[[CharacterFile], Awaitable[None]] | None = None,
     ) -> None:
         self._session = session
         self._outgoing = outgoing
@@ -91,11 +83,10 @@ class Live:
         self._finished = finished
         self._slot = slot
         self._opened = opened
+        self._meet = meet
         self._policy = EndpointPolicy()
         self._barge_in = BargeIn()
-        self._addressed: CharacterFile | None = None
-        self._talked: dict[str, float] = {}
-        """When somebody last talked."""
+        self._attention = Attention(session, house.clock)
         self._listener: Listener | None = None
         self._hold = False
         """Whether the listener belongs to a push-to-talk key."""
@@ -109,37 +100,34 @@ class Live:
         """Whether the voice that is heard began over the character's, and has not yet proved to be the player's."""
         self._carried: Samples = _NONE
         """Speech whose answer was taken back before it sounded, because the player went on."""
-        self._warming = anyio.CancelScope()
         self._tasks: anyio.abc.TaskGroup
-        self._last: str | None = None
-        """Id of who spoke last."""
+        self._ahead: Ahead
         self._stage: Stage
         self._story: Story
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._exit.enter_async_context(anyio.create_task_group())
+        self._ahead = Ahead(self._session, self._tasks, self._meet)
         self._stage = Stage(
             self._session,
             self._outgoing,
             self._house,
             self._tasks,
-            whom=self._meant,
+            whom=self._attention.redirected,
             understood=self._understood,
-            left=self._free,
+            left=self._left,
+            free=lambda: self._story.go_on(),
             finished=self._finished,
         )
         self._story = Story(self._session, self._stage, self._outgoing, silent=self._silence)
-        if self._opened is not None:
-            with anyio.move_on_after(_OPENING_SECONDS):
-                await self._opened()
-        if self._slot is not None:
-            await self._restore(self._slot)
+        await self._story.open(self._slot, self._opened)
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self._story.begin_anew()
         self._stage.withdraw()
         self._stage.stop()
         self._tasks.cancel_scope.cancel()
@@ -154,14 +142,12 @@ class Live:
 
     def take(self, change: Change) -> None:
         """Go on with content that was edited; what is being said is said to its end."""
-        for problem in change.problems:
-            self.tell(events.Notice(code="content_error", message=str(problem), hint=problem.hint))
-        if change.changed or change.gone:
-            names = ", ".join((*change.changed, *change.gone))
-            self.tell(events.Notice(code="content_changed", message=f"Content was read again: {names}."))
-        if self._addressed is not None and self._addressed.id in change.changed:
-            self._addressed = change.library.character(self._addressed.id)
+        on = self._attention.turned_to
+        if on is not None and on.id in change.changed:
+            self._attention.turned_to = change.library.character(on.id)
             self._warm()
+        elif on is not None and on.id in change.gone:
+            self._turn_away(on, at_once=False)
 
     @property
     def events(self) -> AsyncIterator[events.Event]:
@@ -179,10 +165,10 @@ class Live:
             case protocol.TalkStop():
                 self._turn_away(self._session.character(message.character))
             case protocol.PlayerText():
-                self._typed(message.text, self._to_whom(message.to, message.text))
+                self._typed(message.text, self._attention.meant_by(message.text, message.to))
             case protocol.GameEvent():
                 named = None if message.to is None else [self._session.character(message.to)]
-                witnesses = named or witnesses_of(self._session, message.name, self._addressed)
+                witnesses = named or witnesses_of(self._session, message.name, self._attention.turned_to)
                 self._story.happened(message.name, message.params, witnesses)
             case protocol.Converse():
                 characters = [self._session.character(name) for name in message.characters]
@@ -191,7 +177,8 @@ class Live:
                 await self._session.save(message.slot)
                 self._outgoing.put(events.Saved(slot=message.slot))
             case protocol.Load():
-                await self._load(message.slot)
+                await self._story.load(message.slot)
+                self._warm()
             case protocol.ListenStart():
                 self._open_microphone(message)
             case protocol.ListenStop():
@@ -218,67 +205,32 @@ class Live:
         if self._paused_ms is not None and self._fed_ms - self._paused_ms >= _PAUSE_MS:
             self._think()
 
-    async def _restore(self, slot: str) -> None:
-        """The game says which of its saves is played."""
-        try:
-            await self._session.load(slot)
-        except InputError:  # it was made without us: nobody may remember another story
-            await self._session.begin()
-            message = f"Nobody remembers anything of the save `{slot}`: a new story begins."
-            self._outgoing.put(events.Notice(code="unknown_slot", message=message))
-
-    async def _load(self, slot: str) -> None:
-        await self._session.load(slot)
-        self._story.begin_anew()
-        self._stage.withdraw()
-        self._stage.stop()
-        self._outgoing.put(events.Loaded(slot=slot))
-        self._warm()
-
     def _turn_to(self, character: CharacterFile) -> None:
-        self._addressed = character
+        self._attention.turned_to = character
         self._warm()
-        now = self._house.clock.now()
-        strange = now - self._talked.get(character.id, -_AGAIN_SECONDS) >= _AGAIN_SECONDS
         lines = greetings(character)
-        if self._stage.current is None and self._stage.draft is None and not self._hearing_voice:
-            if lines and strange:
-                self._talked[character.id] = now
-                self._stage.recite(character, lines[self._stage.turns % len(lines)])
-            else:
-                self._tell("attending")
-
-    def _turn_away(self, character: CharacterFile) -> None:
-        if self._addressed is None or self._addressed.id != character.id:
+        if not self._silence():
             return
-        self._addressed = None
+        if lines and self._attention.is_strange(character):
+            self._stage.recite(character, lines[self._stage.turns % len(lines)])
+        else:
+            self._tell("attending")
+
+    def _turn_away(self, character: CharacterFile, *, at_once: bool = True) -> None:
+        """Nobody is talked to any more; what is being said is broken off, or said to its end."""
+        if self._attention.turned_to is None or self._attention.turned_to.id != character.id:
+            return
+        self._attention.turned_to = None
         self._session.conclude(character)
         self._forget_speech()
         self._stage.withdraw()
         on = self._stage.current
-        if on is not None and on.character.id == character.id:
-            self._stage.stop()
-        else:
+        if on is None or on.character.id != character.id:
             self._outgoing.put(events.State(character=character.id, stage="idle"))
-        self._last = None
-
-    def _whom(self) -> CharacterFile:
-        if self._addressed is None:
-            raise InputError("Nobody is being talked to.", hint="send talk.start first", code="wrong_order")
-        return self._addressed
-
-    def _to_whom(self, to: str | None, text: str) -> CharacterFile:
-        if to is not None:
-            return self._session.character(to)
-        meant = self._session.addressed(text, self._addressed, self._last)
-        if meant is None:
-            hint = "send talk.start first, say `to`, or tell who is there with `scene`"
-            raise InputError("Nobody is being talked to.", hint=hint, code="wrong_order")
-        return meant
-
-    def _meant(self, character: CharacterFile, text: str) -> CharacterFile:
-        """Whom the player means who has turned to a character and says this."""
-        return self._session.addressed(text, character, self._last) or character
+        elif at_once:
+            self._stage.stop()
+        self._attention.leave()
+        self._story.go_on()
 
     def _silence(self) -> bool:
         return self._stage.current is None and self._stage.draft is None and not self._hearing_voice
@@ -289,11 +241,11 @@ class Live:
         self._story.leave()
         self._policy.reset(hold=self._hold)  # what was being said aloud is not finished any more
         self._forget_speech()
-        self._warming.cancel()
+        self._ahead.stop()
         self._stage.reply(character, text)
 
     def _open_microphone(self, message: protocol.ListenStart) -> None:
-        self._whom()
+        self._attention.whom()
         self._stage.withdraw()
         self._listener = Listener(self._house.detector(), self._policy, message.rate, message.mode, self._barge_in)
         self._forget_speech()
@@ -308,13 +260,14 @@ class Live:
             raise InputError("Nothing is being listened to.", hint="send listen.start first", code="wrong_order")
         self._take(self._listener.stop())
         self._listener = None
+        self._story.go_on()
 
     @property
     def _hearing_voice(self) -> bool:
         return self._listener is not None and self._policy.speaking
 
     def _take(self, heard: list[ListenerEvent]) -> None:
-        if self._addressed is None:
+        if self._attention.turned_to is None:
             heard = [event for event in heard if isinstance(event, Partial)]
         for event in heard:
             match event:
@@ -325,8 +278,8 @@ class Live:
                 case ProvisionalEnd():
                     if self._is_players(event.last_voiced_ms):
                         on = self._answer(event)
-                        if self._house.goes_on is not None:
-                            self._tasks.start_soon(self._doubt, on, event.samples, self._house.goes_on)
+                        if self._house.doubts:
+                            self._tasks.start_soon(self._doubt, on, event.samples)
                 case Resumed():
                     if self._stage.withdraw() and self._paused_ms is None:
                         self._tell("attending")
@@ -338,6 +291,7 @@ class Live:
                 case Nothing():
                     if not self._murmur and self._stage.current is None:
                         self._tell("idle")
+                    self._story.go_on()
 
     def _voice_starts(self) -> None:
         self._murmur = self._stage.current is not None
@@ -363,12 +317,12 @@ class Live:
         return not self._murmur
 
     def _answer(self, event: ProvisionalEnd | Commit) -> Performance:
-        self._warming.cancel()
+        self._ahead.stop()
         silence = max(0.0, self._fed_ms - event.last_voiced_ms) / 1000
         clock = self._house.clock
         samples = np.concatenate([self._carried, event.samples])[-_CARRIED:]
         self._paused_ms = event.last_voiced_ms
-        return self._stage.answer(self._whom(), samples, Trace(clock, clock.now() - silence), event.revision)
+        return self._stage.answer(self._attention.whom(), samples, Trace(clock, clock.now() - silence), event.revision)
 
     def _ended(self, event: Commit) -> None:
         draft = self._stage.draft
@@ -390,14 +344,9 @@ class Live:
         if self._listener is not None and self._stage.draft is on:
             self._take(self._listener.hint(turn_hint(heard.text, heard.language), on.revision))
 
-    async def _doubt(self, on: Performance, samples: Samples, goes_on: Callable[[Samples], Awaitable[bool]]) -> None:
+    async def _doubt(self, on: Performance, samples: Samples) -> None:
         """Wait longer where the sound of a pause says that the player goes on."""
-        try:
-            unfinished = await goes_on(samples)
-        except Exception:
-            _log.exception("Smart Turn failed")  # the words and the melody decide, as they do without it
-            return
-        if unfinished and self._listener is not None and self._stage.draft is on:
+        if await self._house.sounds_unfinished(samples) and self._listener is not None and self._stage.draft is on:
             self._listener.veto(on.revision)
 
     def _forget_speech(self) -> None:
@@ -408,52 +357,42 @@ class Live:
         """Tell the game what has been understood so far, unless it is the character's own voice, or nobody's."""
         if self._listener is None:
             return
-        if self._addressed is None or self._murmur:
+        if self._attention.turned_to is None or self._murmur:
             self._listener.partial_done()
         else:
-            self._tasks.start_soon(self._understand, samples, self._addressed, self._listener)
+            self._tasks.start_soon(self._understand, samples, self._attention.turned_to, self._listener)
 
     async def _understand(self, samples: Samples, character: CharacterFile, listener: Listener) -> None:
         try:
-            heard = await self._session.transcribe(character, samples, rank=_PARTIAL)
-        except Exception:  # the final transcript will say what is wrong
-            return
+            heard = await self._ahead.hear(character, samples)
         finally:
             listener.partial_done()
-        if heard.text and not self._murmur and self._hearing_voice:
+        if heard is not None and not self._murmur and self._hearing_voice:
             self._outgoing.put(heard_event(heard, character.id, final=False))
             if self._stage.draft is None:
-                self._warm(said=_WAVERING.sub("", heard.text))
+                self._warm(said=heard.text)
 
-    def _free(self, on: Performance) -> None:
-        """A turn has left the stage."""
-        self._talked[on.character.id] = self._house.clock.now()
+    def _left(self, on: Performance) -> None:
+        """A turn, or a happening that nobody said anything about, has left the stage."""
+        self._story.over(on)
+        if on.turn is None and on.spoken is None:
+            return
         if on.partner is None:
-            self._last = on.character.id
+            self._attention.spoke(on.character)
         self._quiet_ms = self._fed_ms
         if self._listener is not None:
             self._listener.character_stops()
         self._warm()
-        self._story.over(on)
 
     def _warm(self, said: str = "") -> None:
         """Let the prompt be read before it is needed, with what has been said of it."""
-        self._warming.cancel()
-        if self._addressed is not None and not self._tasks.cancel_scope.cancel_called:
-            self._warming = anyio.CancelScope()
-            self._tasks.start_soon(self._approach, self._addressed.id, said, self._warming)
-
-    async def _approach(self, character: str, said: str, scope: anyio.CancelScope) -> None:
-        with scope:
-            try:
-                await self._session.approach(character, said=said)
-            except Exception:  # nobody waits for it; the turn itself will say what is wrong
-                _log.exception("the prompt of %s could not be read ahead", character)
+        if self._attention.turned_to is not None and not self._tasks.cancel_scope.cancel_called:
+            self._ahead.read(self._attention.turned_to.id, said)
 
     def _think(self) -> None:
         self._paused_ms = None
         self._tell("thinking")
 
     def _tell(self, attitude: Attitude) -> None:
-        if self._addressed is not None:
-            self._outgoing.put(events.State(character=self._addressed.id, stage=attitude))
+        if self._attention.turned_to is not None:
+            self._outgoing.put(events.State(character=self._attention.turned_to.id, stage=attitude))

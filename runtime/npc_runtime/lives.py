@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import anyio
+
 from npc_runtime.character.inner import Bond, Inner, Person
 from npc_runtime.character.memory.importance import Origin, weigh
 from npc_runtime.character.memory.records import Changes, Experience, Source, StateDocument
@@ -63,6 +65,8 @@ class Lives:
         self._bonds: dict[tuple[str, str], Bond] = {}
         self._unwritten: set[tuple[str, str]] = set()
         """Characters and players whose states have changed since they were written."""
+        self.telling = anyio.Lock(fast_acquire=True)
+        """Held while something is written, and while another story is begun: nothing of one gets into the other."""
         self._unread: set[tuple[str, str | None]] = set()
         """Those whose states could not be read: what is kept of them is not replaced."""
 
@@ -77,8 +81,9 @@ class Lives:
             InputError: There is no memory to keep it in.
         """
         chronicle = self._kept()
-        await self._write_states()
-        await chronicle.save(slot)
+        async with self.telling:
+            await self._write_states()
+            await chronicle.save(_named(slot))
 
     async def load(self, slot: str) -> None:
         """Go back to what was kept under a name.
@@ -86,14 +91,17 @@ class Lives:
         Raises:
             InputError: There is no such save, or no memory; nothing was changed.
         """
-        await self._kept().load(slot)
-        self._forget()
+        chronicle = self._kept()
+        async with self.telling:
+            await chronicle.load(_named(slot))
+            self._forget()
 
     async def begin(self) -> None:
         """Begin a new game."""
-        if self.chronicle is not None:
-            await self.chronicle.begin()
-        self._forget()
+        async with self.telling:
+            if self.chronicle is not None:
+                await self.chronicle.begin()
+            self._forget()
 
     async def wake(self, character: CharacterFile, player: Player) -> None:
         """Have the states of a character ready."""
@@ -122,7 +130,8 @@ class Lives:
         if held is None:
             self._persons[character.id] = _Held(inner.person, self._clock.now())
         else:
-            held.person = inner.person
+            # Others may have talked to it meanwhile: its own time goes on, and what it came to know stays known.
+            held.person = replace(inner.person.knowing(held.person.awareness), game_time=held.person.game_time)
         self._bonds[character.id, player.id] = inner.bond
         self._unwritten.add((character.id, player.id))
 
@@ -141,11 +150,13 @@ class Lives:
             held.woken = self._clock.now()
 
     def states(self, character: str, player: str) -> tuple[StateDocument, ...]:
-        """What is to be written of a character and a player."""
+        """What is to be written of a character and a player, as it is at this moment."""
         self._unwritten.discard((character, player))
         documents: list[StateDocument] = []
-        if character in self._persons and (character, None) not in self._unread:
-            own = self._persons[character].person.documents()
+        held = self._persons.get(character)
+        if held is not None and (character, None) not in self._unread:
+            now = self._clock.now()
+            own = held.person.at_time(now, held.person.game_time + now - held.woken).documents()
             documents += [StateDocument(npc=character, player=None, name=k, document=v) for k, v in own.items()]
         if (character, player) in self._bonds and (character, player) not in self._unread:
             shared = self._bonds[character, player].documents()
@@ -153,8 +164,11 @@ class Lives:
         return tuple(documents)
 
     async def _write_states(self) -> None:
-        if self.chronicle is not None and self._unwritten:
-            states = [state for npc, player in sorted(self._unwritten) for state in self.states(npc, player)]
+        """Write what has changed, be it only that feelings have faded since."""
+        moved = {npc for npc, held in self._persons.items() if not held.person.rests}
+        due = self._unwritten | {key for key in self._bonds if key[0] in moved}
+        if self.chronicle is not None and due:
+            states = [state for npc, player in sorted(due) for state in self.states(npc, player)]
             await self.chronicle.commit(Changes(states=tuple(states)))
 
     def _forget(self) -> None:
@@ -283,9 +297,12 @@ class Life:
             recalled: Ids of the memories that were used in it.
             share: How much of its importance it has for the character.
         """
+        async with self._lives.telling:
+            if self.goes_on:
+                await self._record(lived, scene, recalled, share)
+
+    async def _record(self, lived: Sequence[Lived], scene: Scene, recalled: Sequence[int], share: float) -> None:
         lives = self._lives
-        if not self.goes_on:
-            return
         time = self.time(scene)
         lives.note_time(self._character, time)
         states = lives.states(self._character.id, self._player.id)
@@ -311,3 +328,14 @@ class Life:
         await lives.chronicle.commit(
             Changes(experiences=tuple(experiences), states=states, recalled=tuple(recalled), game_time=time)
         )
+
+
+def _named(slot: str) -> str:
+    """The name of a save.
+
+    Raises:
+        InputError: There is nothing but blanks.
+    """
+    if not slot.strip():
+        raise InputError("The name of a save is empty.", hint="give `slot` a name", code="bad_message")
+    return slot

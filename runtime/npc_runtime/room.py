@@ -109,6 +109,7 @@ class Room:
             finished=lambda on, reason: self._note(name, on, reason),
             slot=hello.save,
             opened=world.opened.wait,
+            meet=self._meet,
         )
         self._live.add(live)
         return DeviceSession(live) if hello.audio.out == "device" else live
@@ -137,6 +138,10 @@ class Room:
             tasks.start_soon(self._follow_files)
             await self._prepare(self._natures.library.characters())
 
+    async def _meet(self, character: CharacterFile) -> None:
+        """Make a character ready in a thread: the event loop carries sound."""
+        await anyio.to_thread.run_sync(self._natures.warm, character)
+
     async def _prepare(self, characters: Sequence[CharacterFile]) -> None:
         await self._mouth.prepare([(line, character) for character in characters for line in all_lines(character)])
 
@@ -144,7 +149,13 @@ class Room:
         """Take over what authors edit while the game runs."""
         async for change in Reloader(self._natures.library).changes():
             self._natures.replace(change.library)
+            told = [events.Notice(code="content_error", message=str(one), hint=one.hint) for one in change.problems]
+            if change.changed or change.gone:
+                names = ", ".join((*change.changed, *change.gone))
+                told.append(events.Notice(code="content_changed", message=f"Content was read again: {names}."))
             for live in list(self._live):
+                for notice in told:
+                    live.tell(notice)
                 live.take(change)
             edited = [one for one in change.library.characters() if one.id in change.changed]
             await self._prepare(edited)

@@ -8,16 +8,15 @@ from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
 from npc_runtime.cast import Cast, Ears, Mouth
 from npc_runtime.character.impulse import Impulse, react, respond
-from npc_runtime.character.memory.records import Memory
 from npc_runtime.character.nature import Natures
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
+from npc_runtime.dialogue import RESTORED, Dialogue
 from npc_runtime.errors import EngineError, InputError, NpcError
 from npc_runtime.lane import LIVE
 from npc_runtime.lives import Lived, Lives
 from npc_runtime.llm.backend import Completion, LanguageModel
-from npc_runtime.llm.history import History
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.outbox import Outbox
 from npc_runtime.routing import Attention, overhearing, route
@@ -28,12 +27,6 @@ from npc_runtime.thinking import occasion_of, small_thoughts
 from npc_runtime.trace import Trace
 from npc_runtime.turn import Turn
 
-_SMALL_HISTORY = 480
-"""Tokens of what was said that a small model is told: more confuses it, and slows it down."""
-_HISTORY_SHARE = 0.5
-"""Of the window that what was said may fill for other models."""
-_RESTORED = 16
-"""Lines that a character has in mind when a talk goes on after a pause or in a save game."""
 _MOST_HEARERS = 16
 """Characters who overhear a turn, at most."""
 _OVERHEARD = 0.5
@@ -96,13 +89,11 @@ class Session:
         self._temperature = temperature
         self.turns = 0
         """How many turns took effect."""
-        self._most_history = _SMALL_HISTORY if mind.small else int(context_tokens * _HISTORY_SHARE)
         self._face: events.FaceSet = face
         self._lives = lives or Lives(self._clock)
         self._natures = natures or Natures(library)
         self._epoch = self._lives.epoch
-        self._history: dict[tuple[str, str], History] = {}
-        """By character, and by whom it talks to."""
+        self._dialogue = Dialogue(context_tokens, small=mind.small)
         self._ledgers: dict[str, Ledger] = {}
 
     @property
@@ -131,7 +122,7 @@ class Session:
             thoughts = small_thoughts(cast, impulse.facts, (), said, impulse.instructions)
         beginning = messages(
             self._system(character),
-            (*self._introduction(character), *self._told(character, self._player)),
+            (*self._introduction(character), *self._dialogue.of(character.id, self._player.id)),
             said,
             player=self._player,
             scene=None,
@@ -148,12 +139,15 @@ class Session:
         partner = partner or self._player
         self._keep_up()
         await self._lives.wake(character, partner)
-        key = (character.id, partner.id)
         chronicle = self._lives.chronicle
-        if key in self._history or chronicle is None:
-            return
-        lines = await chronicle.recent(character.id, partner.id, limit=_RESTORED)
-        self._history.setdefault(key, self._restored(lines))
+        while chronicle is not None and not self._dialogue.known(character.id, partner.id):
+            epoch = self._lives.epoch
+            lines = await chronicle.recent(character.id, partner.id, limit=RESTORED)
+            if epoch == self._lives.epoch:
+                self._dialogue.restore(character.id, partner.id, lines)
+            else:  # a save game was loaded meanwhile: what was read belongs to another story
+                self._keep_up()
+                await self._lives.wake(character, partner)
 
     async def hear(self, name: str, samples: Samples) -> None:
         """Take one utterance of the player to a character, and let the character answer if something was said.
@@ -300,7 +294,7 @@ class Session:
         """Keep in mind what was said, and heard."""
         cast = turn.cast
         if exchange is not None and cast.life.goes_on:
-            self._history.setdefault((cast.id, cast.player.id), History(self._most_history)).add(exchange)
+            self._dialogue.add(cast.id, cast.player.id, exchange)
 
     async def record(self, turn: Turn) -> None:
         """Remember a turn that has ended, for good; whoever overheard it does, too.
@@ -310,15 +304,15 @@ class Session:
         """
         cast = turn.cast
         await cast.life.record(turn.lived, self.scene, recalled=turn.recalled)
-        said = {"heard": f"{cast.player.name} → {cast.character.name}", "said": cast.character.name}
-        overheard = [Lived(f"{said[one.source]}: {one.text}", "seen") for one in turn.lived if one.source in said]
-        if self._lives.chronicle is None or not overheard:
+        if not cast.life.goes_on:
+            return
+        if self._lives.chronicle is None or not turn.overheard:
             return
         for id in overhearing(self.scene, None, (cast.id, cast.player.id))[:_MOST_HEARERS]:
             with suppress(InputError):  # somebody whom only the game knows
                 other = self._library.character(id)
                 await self._lives.wake(other, self._player)
-                await self._lives.of(other, self._player).record(overheard, self.scene, share=_OVERHEARD)
+                await self._lives.of(other, self._player).record(turn.overheard, self.scene, share=_OVERHEARD)
 
     def conclude(self, character: CharacterFile) -> None:
         """The player has turned away from a character: what their talk came to can be summed up."""
@@ -350,23 +344,8 @@ class Session:
         """Forget what was said in a story that is not told any more."""
         if self._epoch != self._lives.epoch:
             self._epoch = self._lives.epoch
-            self._history.clear()
+            self._dialogue.clear()
             self._ledgers.clear()
-
-    def _restored(self, lines: Sequence[Memory]) -> History:
-        """What was said, from memory: each line of the player with what the character answered."""
-        history = History(self._most_history)
-        heard = ""
-        for line in lines:
-            if line.source == "heard":
-                heard = line.text
-            elif line.source == "said" and heard:
-                history.add(Exchange(heard, line.text))
-                heard = ""
-        return history
-
-    def _told(self, character: CharacterFile, partner: Player) -> tuple[Exchange, ...]:
-        return tuple(self._history.get((character.id, partner.id), ()))
 
     def _cast(self, character: CharacterFile, partner: Player, ledger: Ledger) -> Cast:
         return Cast(
@@ -379,7 +358,8 @@ class Session:
             nature=self._natures.of(character),
             life=self._lives.of(character, partner),
             ledger=ledger,
-            history=(*self._introduction(character), *self._told(character, partner)),
+            history=(*self._introduction(character), *self._dialogue.of(character.id, partner.id)),
+            among_themselves=partner is not self._player,
             roster=tuple(other.name for other in self._library.characters() if other.id != character.id),
         )
 

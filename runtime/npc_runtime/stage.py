@@ -46,7 +46,8 @@ class Stage:
         tasks: Where the work is done.
         whom: Finds whom the player means, given to whom it was said and what was heard.
         understood: Told what was heard, as soon as that is known.
-        left: Told when the stage is free again.
+        left: Told of everything that leaves the stage.
+        free: Told when nothing takes its place.
         finished: Told of every turn that took effect, when it is over.
     """
 
@@ -60,6 +61,7 @@ class Stage:
         whom: Callable[[CharacterFile, str], CharacterFile],
         understood: Callable[[Performance, Transcript], None],
         left: Callable[[Performance], None],
+        free: Callable[[], None],
         finished: Finished,
     ) -> None:
         self.draft: Performance | None = None
@@ -73,6 +75,7 @@ class Stage:
         self._whom = whom
         self._understood = understood
         self._left = left
+        self._free = free
         self._finished = finished
         self._bridge = Bridge()
         outgoing.watch(self._follow)
@@ -112,18 +115,19 @@ class Stage:
         self.enter(on)
         self._tasks.start_soon(self._run, on, lambda: self._recite(on, line))
 
-    def happen(self, character: CharacterFile, name: str, told: str) -> None:
+    def happen(self, character: CharacterFile, name: str, told: str, *, perceived: Callable[[], None]) -> None:
         """Let a character do what its author planned for an event of the game, if there is anything.
 
         Args:
             character: Who perceives it.
             name: Of the event.
             told: What happened, in words; may be empty.
+            perceived: Told when the character knows of it: from then on the event is not lost, whatever comes.
         """
         self._clear()
         on = self._performance(character, Trace(self._house.clock, self._house.clock.now()))
         self.enter(on)
-        self._tasks.start_soon(self._run, on, lambda: self._happen(on, name, told))
+        self._tasks.start_soon(self._run, on, lambda: self._happen(on, name, told, perceived))
 
     def converse(self, character: CharacterFile, partner: CharacterFile, line: str, topic: str) -> None:
         """Let a character speak to another one.
@@ -164,9 +168,11 @@ class Stage:
         Args:
             heard_ms: See `events.SpeechStop.heard_ms`.
         """
-        on = self.current
-        if on is None:
-            return
+        if self.current is not None:
+            self._end(self.current, heard_ms=heard_ms)
+            self._free()
+
+    def _end(self, on: Performance, *, heard_ms: float | None = None) -> None:
         if on.playout.sounding:
             self._outgoing.put(events.SpeechStop(turn=on.number, heard_ms=heard_ms))
         on.cancel()
@@ -176,7 +182,8 @@ class Stage:
     def _clear(self, *, but: Performance | None = None) -> None:
         if self.draft is not but:
             self.withdraw()
-        self.stop()
+        if self.current is not None:
+            self._end(self.current)
 
     def _performance(
         self, character: CharacterFile, trace: Trace, spoken: Samples | None = None, revision: int = 0
@@ -201,6 +208,7 @@ class Stage:
                 await on.committed.wait()
                 await on.playout.over()
                 self._close(on, played_ms=None)
+                self._free()
             except Exception as error:  # a bug of ours ends the turn, never the session
                 if not on.scope.cancel_called:
                     self._break(on, error)
@@ -238,9 +246,10 @@ class Stage:
                 await turn.run(text, failure=failure)
             tasks.cancel_scope.cancel()
 
-    async def _happen(self, on: Performance, name: str, told: str) -> None:
+    async def _happen(self, on: Performance, name: str, told: str, perceived: Callable[[], None]) -> None:
         await self._session.ready(on.character)
         impulse = self._session.perceive(on.character, name, told)
+        perceived()
         if impulse.deeds:
             on.turn = self._session.turn(on.character, on.trace, on.outbox, pace=lambda at: _pace(on, at))
             await on.turn.happen(name, told, impulse)
@@ -248,7 +257,8 @@ class Stage:
             await self._session.witness(on.character, impulse, name, told)
 
     async def _recite(self, on: Performance, line: str) -> None:
-        on.turn = self._session.turn(on.character, on.trace, on.outbox)
+        await self._session.ready(on.character, on.partner)
+        on.turn = self._session.turn(on.character, on.trace, on.outbox, partner=on.partner)
         await on.turn.recite("", line)
 
     def _close(self, on: Performance, *, played_ms: float | None) -> None:
@@ -276,6 +286,7 @@ class Stage:
         self._outgoing.put(events.State(character=on.character.id, stage="idle"))
         on.withdraw()
         self._leave(on)
+        self._free()
 
     def _leave(self, on: Performance) -> None:
         if self.current is on:

@@ -4,8 +4,10 @@ Both wait for their turn: only one character speaks at a time, and the player go
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import anyio
 
 from npc_runtime import events
 from npc_runtime.content.character import CharacterFile
@@ -22,15 +24,29 @@ MOST_WITNESSES = 16
 """Characters who perceive one event."""
 TURNS = 6
 """Turns of a talk among characters, unless the game says otherwise."""
+_OPENING_SECONDS = 5.0
+"""How long a game waits for the memory to open; what fails then is told as it happens."""
 _MOST_WORDS = 300
 """Characters of an event in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Happening:
+    """An event of the game, as one character will perceive it."""
+
+    character: str
+    """Its id: the character itself may be edited while the event waits."""
+    name: str
+    told: str
+    """In words; may be empty."""
 
 
 @dataclass(slots=True)
 class _Talk:
     """Characters who talk among themselves."""
 
-    characters: Sequence[CharacterFile]
+    characters: Sequence[str]
+    """Their ids."""
     topic: str
     left: int
     """Turns that may follow."""
@@ -54,7 +70,9 @@ class Story:
         self._stage = stage
         self._outgoing = outgoing
         self._silent = silent
-        self._waiting: deque[tuple[CharacterFile, str, str]] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[_Happening] = deque()
+        self._unnoticed: _Happening | None = None
+        """What has entered the stage, and nobody knows of yet."""
         self._talk: _Talk | None = None
 
     def happened(self, name: str, params: Mapping[str, Scalar], witnesses: Sequence[CharacterFile]) -> None:
@@ -67,11 +85,13 @@ class Story:
         """
         told = params.get("text")
         words = " ".join(told.split())[:_MOST_WORDS] if isinstance(told, str) else ""
-        if len(self._waiting) + len(witnesses) > MOST_WAITING:
+        self._waiting += [_Happening(character.id, name, words) for character in witnesses[:MOST_WITNESSES]]
+        if len(self._waiting) > MOST_WAITING or len(witnesses) > MOST_WITNESSES:
             self._outgoing.put(
                 events.Notice(code="events_dropped", message="So much happens at once that characters miss some of it.")
             )
-        self._waiting += [(character, name, words) for character in witnesses[:MOST_WITNESSES]]
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft()
         self.go_on()
 
     def converse(self, characters: Sequence[CharacterFile], topic: str, turns: int | None) -> None:
@@ -80,11 +100,44 @@ class Story:
         Raises:
             InputError: They are fewer than two.
         """
-        if len({character.id for character in characters}) < 2:
+        ids = list(dict.fromkeys(character.id for character in characters))
+        if len(ids) < 2:
             raise InputError("A talk needs two characters.", hint="name different ones", code="bad_message")
+        self._talk = None  # another talk ends here
         self._stage.stop()
-        self._talk = _Talk(characters, topic, turns or TURNS)
+        self._talk = _Talk(ids, topic, turns or TURNS)
         self.go_on()
+
+    async def open(self, slot: str | None, opened: Callable[[], Awaitable[None]] | None) -> None:
+        """Begin with what the characters remember.
+
+        Args:
+            slot: The save of the game that is played, if the game says so.
+            opened: Waits until what they remember can be used.
+        """
+        if opened is not None:
+            with anyio.move_on_after(_OPENING_SECONDS):
+                await opened()
+        if slot is None:
+            return
+        try:
+            await self._session.load(slot)
+        except InputError:  # it was made without us: nobody may remember another story
+            await self._session.begin()
+            message = f"Nobody remembers anything of the save `{slot}`: a new story begins."
+            self._outgoing.put(events.Notice(code="unknown_slot", message=message))
+
+    async def load(self, slot: str) -> None:
+        """Go back to a save of the game; whatever is being said belongs to another story.
+
+        Raises:
+            InputError: There is no such save; nothing was changed.
+        """
+        await self._session.load(slot)
+        self.begin_anew()
+        self._stage.withdraw()
+        self._stage.stop()
+        self._outgoing.put(events.Loaded(slot=slot))
 
     def leave(self) -> None:
         """The player speaks, or wants silence: characters who talk among themselves stop."""
@@ -92,33 +145,53 @@ class Story:
 
     def begin_anew(self) -> None:
         """Another story begins: nothing of this one is waited for."""
-        self._talk = None
+        self._talk = self._unnoticed = None
         self._waiting.clear()
 
     def over(self, on: Performance) -> None:
-        """A turn has left the stage."""
+        """A turn has left the stage; `go_on` follows unless another one takes its place."""
+        if self._unnoticed is not None:  # the player came first: it is perceived afterwards
+            self._waiting.appendleft(self._unnoticed)
+            self._unnoticed = None
         if self._talk is not None and on.partner is not None and on.turn is not None:
             said = [one.text for one in on.turn.lived if one.source == "said"]
             self._talk.line = said[-1] if said else ""
             if not said:  # whoever has nothing to say ends a talk
                 self._talk = None
-        self.go_on()
 
     def go_on(self) -> None:
         """Let the next thing happen, if nobody speaks."""
         if not self._silent():
             return
-        if self._waiting:
-            self._stage.happen(*self._waiting.popleft())
-        elif self._talk is not None and self._talk.left > 0:
-            talk = self._talk
-            speaker = talk.characters[talk.turn % len(talk.characters)]
-            listener = talk.characters[(talk.turn + (1 if talk.turn == 0 else -1)) % len(talk.characters)]
-            talk.turn += 1
-            talk.left -= 1
-            self._stage.converse(speaker, listener, talk.line, talk.topic)
-        else:
+        while self._waiting:
+            happening = self._waiting.popleft()
+            if character := self._known(happening.character):
+                self._unnoticed = happening
+                self._stage.happen(character, happening.name, happening.told, perceived=self._noticed)
+                return
+        talk = self._talk
+        if talk is None or talk.left == 0:
             self._talk = None
+            return
+        there = [self._known(id) for id in talk.characters]
+        speaker = there[talk.turn % len(there)]
+        listener = there[(talk.turn + (1 if talk.turn == 0 else -1)) % len(there)]
+        if speaker is None or listener is None:
+            self._talk = None
+            return
+        talk.turn += 1
+        talk.left -= 1
+        self._stage.converse(speaker, listener, talk.line, talk.topic)
+
+    def _noticed(self) -> None:
+        self._unnoticed = None
+
+    def _known(self, id: str) -> CharacterFile | None:
+        """A character as its file is now; None when it is gone."""
+        try:
+            return self._session.character(id)
+        except InputError:
+            return None
 
 
 def witnesses_of(session: Session, name: str, addressed: CharacterFile | None) -> list[CharacterFile]:

@@ -22,7 +22,7 @@ from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
 from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, feeling_tag, reply_grammar, speech_grammar
 from npc_runtime.llm.parser import ReplyParser
-from npc_runtime.llm.prompt import estimated_tokens, messages, relevant_facts
+from npc_runtime.llm.prompt import estimated_tokens, introduction, messages, relevant_facts
 from npc_runtime.trace import Trace
 
 _REPLY_TOKENS = 45
@@ -96,7 +96,7 @@ class Thinking:
         cast, small = self._cast, self._mind.small
         if small and not _QUESTION.search(about):
             return Remembered((), ())
-        recent = len(cast.history)
+        recent = len(cast.history) - len(introduction(cast.character) if small else ())
         return await cast.life.recall(about, inner, cast.scene, small=small, count=self._mind.count, recent=recent)
 
     async def run(self, player_line: str, mindset: Mindset, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
@@ -303,6 +303,7 @@ def occasion_of(cast: Cast, inner: Inner, clock: Clock, *, number: int, small: b
         recent=tuple(exchange.player for exchange in cast.history[-_RECENT:]),
         player=cast.player.id,
         number=number,
+        among_themselves=cast.among_themselves,
         small=small,
     )
 

@@ -1,33 +1,28 @@
 """One exchange: what is said or happens goes in, and everything the character does about it comes out, in order."""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from npc_runtime import events
-from npc_runtime.actions.validate import Rejection, validate
+from npc_runtime.bearing import Bearing
 from npc_runtime.cast import Cast, Mouth
-from npc_runtime.character.affect import Affect, Stimulus
 from npc_runtime.character.barks import failed_lines
-from npc_runtime.character.colour import voice_colour
-from npc_runtime.character.emotion import INTENSITY, rounded
-from npc_runtime.character.faces import face as face_of
-from npc_runtime.character.impulse import ASK, Impulse, respond
-from npc_runtime.character.inner import Inner
+from npc_runtime.character.impulse import ASK, Deed, Impulse, respond
 from npc_runtime.character.refusals import refusals
-from npc_runtime.character.safety import check_clause
+from npc_runtime.character.safety import Clause, check_clause
 from npc_runtime.clock import Clock
 from npc_runtime.errors import NpcError
 from npc_runtime.lives import Lived
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import LanguageModel
-from npc_runtime.llm.grammar import feeling_tag
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.outbox import Outbox
 from npc_runtime.speaking import Pace, Speaking
-from npc_runtime.thinking import Mindset, Thinking, occasion_of, situation_of
+from npc_runtime.thinking import Mindset, Thinking, occasion_of
 from npc_runtime.trace import Trace
 from npc_runtime.tts.clauses import FIRST_MS, ClauseCutter
 
@@ -101,12 +96,12 @@ class Turn:
         self._trace = trace
         self._clock = clock
         self._small = mind.small
-        self._face: events.FaceSet = face
-        self._inner: Inner = cast.life.inner
+        self._bearing = Bearing(number, cast, outbox, clock, face=face, small=mind.small)
         self._happened: Lived | None = None
-        self._feeling = ""
-        self._actions = 0
-        self._shown: events.EmotionLabel | None = None
+        self._opening = ""
+        """What the character was told instead of words that it answers."""
+        self._deeds: deque[Deed] = deque()
+        """What the author planned, and is not done yet."""
         self._broken_off = False
         """Whether the rest of the reply is not said, as the character may not say it."""
         self._failure: NpcError | None = None
@@ -126,6 +121,17 @@ class Turn:
         """Whether there was no real answer."""
         return self._failure is not None
 
+    @property
+    def overheard(self) -> tuple[Lived, ...]:
+        """What those who hear it will remember of it; known when it has ended."""
+        cast = self.cast
+        speakers = {"said": cast.character.name}
+        if not cast.among_themselves:  # what another character says was overheard when it was said
+            speakers["heard"] = f"{cast.player.name} → {cast.character.name}"
+        return tuple(
+            Lived(f"{speakers[one.source]}: {one.text}", "seen") for one in self.lived if one.source in speakers
+        )
+
     async def run(self, player_line: str, *, failure: NpcError | None = None) -> None:
         """Answer the player, always with something said.
 
@@ -137,12 +143,7 @@ class Turn:
         self._failure = failure
         if failure is None:
             await self._guarded(lambda: self._answer(player_line))
-        if self._failure is None and not self._speaking.answered and not self._actions:
-            self._failure = NpcError("The language model gave no words to say.", code="empty_reply")
-        if self._failure is not None:
-            lines = failed_lines(self.cast.character)
-            await self._say(lines[self.number % len(lines)])
-        self._trace.mark("total")
+        await self._make_up()
 
     async def happen(self, name: str, told: str, impulse: Impulse) -> None:
         """Do what the character's author planned for an event of the game.
@@ -156,7 +157,7 @@ class Turn:
         self.line = ""
         self._happened = Lived(told or name, "game", "event", "event")
         await self._guarded(lambda: self._follow(impulse, told or name))
-        self._trace.mark("total")
+        await self._make_up()
 
     async def begin_talk(self, topic: str) -> None:
         """Begin to talk with another character.
@@ -167,8 +168,9 @@ class Turn:
         self._begin("")
         about = topic or "what is on your mind"
         instruction = f"You turn to {self.cast.player.name} and begin to talk about {about}."
-        await self._guarded(lambda: self._follow(Impulse(self._inner, (ASK,), (instruction,)), topic))
-        self._trace.mark("total")
+        self._opening = f"({instruction})"
+        await self._guarded(lambda: self._follow(Impulse(self._bearing.inner, (ASK,), (instruction,)), topic))
+        await self._make_up()
 
     async def recite(self, reply_to: str, line: str) -> None:
         """Say one line that its author wrote, without asking the language model.
@@ -195,6 +197,7 @@ class Turn:
         Returns:
             What to remember: what was heard and nothing else; None when there is nothing.
         """
+        self._settle()
         heard = self._speaking.heard(played_ms)
         text = " ".join(clause.text for clause in heard)
         failure = self._failure
@@ -222,9 +225,10 @@ class Turn:
                 )
                 if one is not None
             )
-        if not kept or not self.line or failure is not None:
+        answered = self.line or self._opening
+        if not kept or not answered or failure is not None:
             return None
-        return Exchange(self.line, " ".join(f"{clause.feeling} {clause.text}".strip() for clause in kept))
+        return Exchange(answered, " ".join(f"{clause.feeling} {clause.text}".strip() for clause in kept))
 
     def _begin(self, line: str) -> None:
         self.line = line
@@ -237,42 +241,57 @@ class Turn:
         except* Exception as errors:  # a bug of ours ends the turn, never the session
             self._failure = NpcError(f"The turn failed unexpectedly: {errors.exceptions[0]!r}", code="internal")
 
+    async def _make_up(self) -> None:
+        """Say something, whatever went wrong."""
+        if self._failure is None and not self._speaking.answered and not self._bearing.actions:
+            self._failure = NpcError("The language model gave no words to say.", code="empty_reply")
+        if self._failure is not None:
+            lines = failed_lines(self.cast.character)
+            await self._say(lines[self.number % len(lines)])
+        self._trace.mark("total")
+
     async def _answer(self, player_line: str) -> None:
-        self._inner = self.cast.life.inner
-        occasion = occasion_of(self.cast, self._inner, self._clock, number=self.number, small=self._small)
-        await self._follow(respond(self.cast.nature, self._inner, player_line, occasion), player_line)
+        inner = self.cast.life.inner
+        occasion = occasion_of(self.cast, inner, self._clock, number=self.number, small=self._small)
+        await self._follow(respond(self.cast.nature, inner, player_line, occasion), player_line)
 
     async def _follow(self, impulse: Impulse, about: str) -> None:
         """Do what the character's author and the engine are certain of, and ask the model where it comes to that."""
-        before = self._inner.person.affect.dominant.label
-        self._become(impulse.inner)
+        bearing = self._bearing
+        before = bearing.inner.person.affect.dominant.label
+        bearing.become(impulse.inner)
         for reason in impulse.reasons:
             self._emit(events.Notice(code=reason.code, message=reason.message, turn=self.number))
-        felt = impulse.inner.person.affect.dominant
-        if self._small or felt.label not in (*_ATTENTIVE, before):  # a larger model says it soon, but faces cannot wait
-            self._show(felt.label, felt.strength, felt.intensity, felt.cause)
-        for deed in impulse.deeds:
+        felt = impulse.inner.person.affect.dominant.label
+        if impulse.feeling is not None:
+            bearing.show_wanted(impulse.feeling, impulse.goals[-1])
+        elif self._small or felt not in (*_ATTENTIVE, before):  # a larger model says it soon, but faces cannot wait
+            bearing.show_most()
+        self._deeds = deque(impulse.deeds)
+        while self._deeds:
+            deed = self._deeds.popleft()
             if deed.kind == "say":
                 await self._recite(deed.text)
-            elif deed.kind == "action":
-                self._do(deed.text, {})
-            elif deed.kind == "event" and deed.event is not None:
-                self._emit(
-                    events.GoalEvent(
-                        turn=self.number, character=self.cast.id, name=deed.event.name, params=deed.event.params
-                    )
-                )
             elif deed.kind == "ask":
                 await self._ask(about, impulse)
+            else:
+                bearing.carry_out(deed, self._thinking.settled)
+
+    def _settle(self) -> None:
+        """Do what the author planned for after words that were broken off: a goal that has started is certain."""
+        while self._deeds:
+            deed = self._deeds.popleft()
+            if self.cast.life.goes_on and deed.kind not in ("say", "ask"):
+                self._bearing.carry_out(deed, self._thinking.settled)
 
     async def _ask(self, about: str, impulse: Impulse) -> None:
         """Let the model speak."""
-        affect = self._inner.person.affect
-        remembered = await self._thinking.recall(about, self._inner)
+        bearing = self._bearing
+        remembered = await self._thinking.recall(about, bearing.inner)
         self.recalled = remembered.ids
         mindset = Mindset(
-            inner=self._inner,
-            label=affect.dominant.label,
+            inner=bearing.inner,
+            label=bearing.shown or bearing.inner.person.affect.dominant.label,
             facts=impulse.facts,
             memories=remembered.lines,
             instructions=impulse.instructions,
@@ -318,13 +337,15 @@ class Turn:
                         await self._say_all(cutter.sentence_end())
                     case reply.EmotionTag(label=label, strength=strength):
                         await self._say_all(cutter.close())
-                        self._feel(label, strength)
+                        self._bearing.feel(label, strength)
                     case reply.ActionTag(name=name, args=args):
                         await self._say_all(cutter.close())
                         if not self._broken_off:
-                            self._do(name, args)
+                            settled = self._thinking.settled.get(name, {})
+                            self._bearing.act(name, {**settled, **args})
                     case reply.NarrationText(text=text):
-                        self._emit(events.Narration(turn=self.number, text=text))
+                        if shown := self._checked(text).text:
+                            self._emit(events.Narration(turn=self.number, text=shown))
                     case reply.ParserNotice(code=code, message=message):
                         self._emit(events.Notice(code=code, message=message, turn=self.number))
                     case reply.SpeakerChange():
@@ -333,20 +354,25 @@ class Turn:
 
     async def _say_all(self, clauses: Sequence[str]) -> None:
         """Say what the model wrote, as far as the character may."""
-        character = self.cast.character
         for text in clauses:
             if self._broken_off:
                 return
-            clause = check_clause(text, self.cast.nature.levels, character.language)
-            if clause.concern is not None:
-                message = f"{character.name} does not say {clause.concern.term!r}."
-                self._emit(events.Notice(code=clause.concern.notice, message=message, turn=self.number))
+            clause = self._checked(text)
             if clause.text:
                 await self._say(clause.text)
             elif clause.concern is not None:
                 self._broken_off = True
-                lines = refusals(clause.concern.kind, character)
+                lines = refusals(clause.concern.kind, self.cast.character)
                 await self._say(lines[self.number % len(lines)])
+
+    def _checked(self, text: str) -> Clause:
+        """What of the model's words the character may say."""
+        character = self.cast.character
+        clause = check_clause(text, self.cast.nature.levels, character.language)
+        if clause.concern is not None:
+            message = f"{character.name} does not say {clause.concern.term!r}."
+            self._emit(events.Notice(code=clause.concern.notice, message=message, turn=self.number))
+        return clause
 
     async def _recite(self, line: str) -> None:
         """Say what an author wrote, piece by piece, so that a long line begins as soon as a short one."""
@@ -355,64 +381,7 @@ class Turn:
             await self._say(clause)
 
     async def _say(self, text: str) -> None:
-        affect = self._inner.person.affect
-        if self._shown is None:
-            felt = affect.dominant
-            self._show(felt.label, felt.strength, felt.intensity, felt.cause)
-        feeling, self._feeling = self._feeling, ""
-        await self._speaking.say(text, feeling=feeling, colour=voice_colour(affect.tone))
-
-    def _feel(self, label: events.EmotionLabel, strength: events.Strength) -> None:
-        """What the model says that the character feels; saying it again does not make it feel more."""
-        if label != self._shown:
-            felt = Stimulus(label, INTENSITY[strength], cause="reply", target=self.cast.player.id)
-            self._become(Inner(self._inner.person.felt([felt]), self._inner.bond))
-        self._show(label, strength, INTENSITY[strength], "reply")
-
-    def _become(self, inner: Inner) -> None:
-        """The character's state from now on, once the turn takes effect."""
-        self._inner = inner
-        self._outbox.then(lambda: self.cast.life.keep(inner))
-
-    def _show(self, label: events.EmotionLabel, strength: events.Strength, intensity: float, cause: str) -> None:
-        affect: Affect = self._inner.person.affect
-        self._shown = label
-        self._feeling = feeling_tag(label, strength, small=self._small)
-        self._emit(
-            events.Emotion(
-                turn=self.number,
-                character=self.cast.id,
-                label=label,
-                strength=strength,
-                intensity=round(intensity, 3),
-                pad=rounded(affect.pad),
-                mood=affect.named_mood,
-                relation=self._inner.bond.relationship.axes,
-                cause=cause or None,
-                face=face_of(self._face, label, intensity),
-            )
-        )
-
-    def _do(self, name: str, args: Mapping[str, str]) -> None:
-        cast = self.cast
-        situation = situation_of(cast, self._inner, self._clock)
-        filled = {**self._thinking.settled.get(name, {}), **args}
-        judged = validate(name, filled, cast.actions, situation, cast.ledger)
-        if isinstance(judged, Rejection):
-            self._emit(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self.number))
-            return
-        for warning in judged.warnings:
-            self._emit(events.Notice(code="action_argument", message=warning, turn=self.number))
-        self._actions += 1
-        cast.ledger.record(judged.name, judged.args, judged.target, situation)
-        self._emit(
-            events.Action(
-                turn=self.number,
-                id=f"{self.number}.{self._actions}",
-                name=judged.name,
-                args=judged.args,
-                target=judged.target,
-                needs_result=judged.needs_result,
-                needs_confirm=judged.needs_confirm,
-            )
-        )
+        bearing = self._bearing
+        if bearing.shown is None:
+            bearing.show_most()
+        await self._speaking.say(text, feeling=bearing.take_tag(), colour=bearing.voice)

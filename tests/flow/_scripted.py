@@ -189,6 +189,8 @@ class Mouth(Engine):
         self._first = first
         self._each = each
         self._trouble = trouble
+        self.colours: list[VoiceColour | None] = []
+        """What every clause was coloured by."""
 
     @asynccontextmanager
     async def stream(
@@ -196,6 +198,7 @@ class Mouth(Engine):
     ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
         words = [word.strip(".,!?…").lower() for word in text.split()]
         length = WORD_MS * RATE // 1000
+        self.colours.append(colour)
 
         async def parts() -> AsyncIterator[ClipHead | ClipPiece]:
             for number, word in enumerate(words):

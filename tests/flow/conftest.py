@@ -113,7 +113,16 @@ class Game:
     """What a player does with a live session, and what the game is told; made by `play`."""
 
     def __init__(
-        self, library: Library, tasks: anyio.abc.TaskGroup, ears: Ears, mind: Mind, mouth: Mouth, house: House
+        self,
+        library: Library,
+        tasks: anyio.abc.TaskGroup,
+        ears: Ears,
+        mind: Mind,
+        mouth: Mouth,
+        house: House,
+        *,
+        slot: str | None,
+        **shared: Any,
     ) -> None:
         self.ears, self.mind, self.mouth = ears, mind, mouth
         self.told: list[tuple[float, events.Event]] = []
@@ -144,8 +153,9 @@ class Game:
             emit=self.outgoing.put,
             scene=Scene(entities=(Entity("iron_sword", "iron sword", ("weapon",)),)),
             clock=house.clock,
+            **shared,
         )
-        self.live = Live(self.session, self.outgoing, house, finished=self._note)
+        self.live = Live(self.session, self.outgoing, house, finished=self._note, slot=slot)
         self._tasks = tasks
         self._microphone = anyio.CancelScope()
         self._reports = anyio.CancelScope()
@@ -241,6 +251,7 @@ class Game:
         self.ears.heard.clear()
         self.mind.requests.clear()
         self.mind.warmed.clear()
+        self.mouth.colours.clear()
         for engine in self.engines:
             engine.jobs[:] = [job for job in engine.jobs if job.ended is None]
 
@@ -268,7 +279,8 @@ Play = Callable[..., AbstractAsyncContextManager[Game]]
 def play(library: Library) -> Play:
     """A player who has turned to a character; leaving the context is leaving the game, whatever is going on.
 
-    `reports` says whether the game reports playback; an empty `character`, that nobody is talked to yet.
+    `reports` says whether the game reports playback; an empty `character`, that nobody is talked to yet; `slot`, which
+    save of the game is played. What else is given is for the session.
     """
 
     @asynccontextmanager
@@ -280,10 +292,13 @@ def play(library: Library) -> Play:
         house: House | None = None,
         reports: bool = False,
         character: str = "brynja",
+        slot: str | None = None,
+        **shared: Any,
     ) -> AsyncIterator[Game]:
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            game = Game(library, tasks, ears or Ears(), mind or Mind(), mouth or Mouth(), house or new_house())
+            engines = ears or Ears(), mind or Mind(), mouth or Mouth()
+            game = Game(library, tasks, *engines, house or new_house(), slot=slot, **shared)
             async with game.live:
                 tasks.start_soon(game.read)
                 if reports:

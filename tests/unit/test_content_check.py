@@ -116,7 +116,7 @@ def test_paths_without_content(tmp_path: Path) -> None:
 
 
 def test_the_bundled_content(capsys: Out) -> None:
-    folders = [bundled(name) for name in ("characters", "actions", "knowledge", "scenes")]
+    folders = [bundled("characters"), bundled("actions"), bundled("assets", "knowledge"), bundled("assets", "scenes")]
     tests = sorted(bundled("tests").glob("*.yaml"))
     assert len(tests) >= 4
     assert check([*folders, *tests]) == 0

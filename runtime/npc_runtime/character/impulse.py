@@ -12,7 +12,7 @@ from npc_runtime.character.affect import Stimulus
 from npc_runtime.character.appraisal import assess
 from npc_runtime.character.boundary import judge
 from npc_runtime.character.emotion import INTENSITY
-from npc_runtime.character.goal_state import Moment
+from npc_runtime.character.goal_state import GoalState, Moment
 from npc_runtime.character.goals import Firing, Line, Occurrence
 from npc_runtime.character.inner import Inner
 from npc_runtime.character.nature import Nature
@@ -20,10 +20,10 @@ from npc_runtime.character.refusals import RefusalKind, refusals
 from npc_runtime.character.relationship import Change
 from npc_runtime.character.safety import check_line
 from npc_runtime.content.conditions import Facts
-from npc_runtime.content.goal import GoalEvent, Step
+from npc_runtime.content.goal import Feeling, GoalEvent, RelationChange, Step
 from npc_runtime.events import Relation
 
-Kind = Literal["say", "ask", "action", "event"]
+Kind = Literal["say", "ask", "action", "event", "feel", "relate", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,15 @@ class Deed:
 
     kind: Kind
     text: str = ""
-    """The line to say word for word, or the id of the action; empty where the model is asked."""
+    """The line to say word for word, the id of the action, or what counts as done from now on."""
     event: GoalEvent | None = None
     """What the game is told."""
+    feeling: Feeling | None = None
+    """What is felt from now on."""
+    change: Change | None = None
+    """What it does to the relationship."""
+    goal: str = ""
+    """Id of the goal that asks for it."""
 
 
 ASK = Deed("ask")
@@ -63,6 +69,8 @@ class Impulse:
     reasons: tuple[Reason, ...] = ()
     goals: tuple[str, ...] = ()
     """Ids of the goals that started."""
+    feeling: Feeling | None = None
+    """What an author wants to be seen first; otherwise what is felt most shows."""
 
     @property
     def acts(self) -> bool:
@@ -85,6 +93,8 @@ class Occasion:
     """Id of who speaks."""
     number: int = 0
     """Of the turn: chooses among several lines."""
+    among_themselves: bool = False
+    """Whether another character speaks: goals are about what the player says."""
     small: bool = False
     """Whether the model is small: it is not trusted with telling that it keeps a secret."""
 
@@ -101,9 +111,7 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impu
     character = nature.character
     appraised = assess(text, character.language, character.persona.traits)
     stimuli = [
-        Stimulus(
-            appraised.label, INTENSITY[appraised.strength], cause="words", target=occasion.player, as_is=True
-        )
+        Stimulus(appraised.label, INTENSITY[appraised.strength], cause="words", target=occasion.player, as_is=True)
     ]
     changes = [Change("words", appraised.relation)]
     concern = check_line(text, nature.levels, character.language)
@@ -111,25 +119,26 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impu
         inner = _moved(inner, stimuli, changes)
         reason = Reason(concern.notice, f"{character.name} does not take up {concern.term!r}.")
         return Impulse(inner, (_refusal(nature, concern.kind, occasion),), reasons=(reason,))
-    line = Line(text, nature.names)
-    firings = nature.goals.cascade(line, occasion.facts, inner.bond.goals, occasion.moment)
-    inner = _started(inner, firings, occasion.player, stimuli, changes)
-    if firings:
-        return _carried_out(nature, inner, firings, text, occasion)
+    if not occasion.among_themselves:
+        line = Line(text, nature.names)
+        firings = nature.goals.cascade(line, occasion.facts, inner.bond.goals, occasion.moment)
+        if firings:
+            return _carried_out(nature, inner, firings, text, occasion, stimuli, changes)
+    inner = _moved(inner, stimuli, changes)
     verdict = judge(text, nature.world.including(occasion.scene), character.knowledge.filter)
     if verdict is not None and verdict.refused:
         kind: RefusalKind = "self" if verdict.about_itself else "unknown"
         reason = Reason("unknown_to_character", f"{character.name} cannot know {verdict.term!r} ({verdict.group}).")
         return Impulse(inner, (_refusal(nature, kind, occasion),), reasons=(reason,))
     found = nature.knowledge.recall(text, occasion.facts, awareness=inner.person.awareness, recent=occasion.recent)
-    if found.withheld and not found.facts:
-        reason = Reason("secret_kept", f"{character.name} keeps a secret.")
+    told: tuple[str, ...] = (verdict.instruction,) if verdict is not None else ()
+    reasons: tuple[Reason, ...] = ()
+    if found.withheld and not (occasion.small and found.facts):  # what a small model may tell is enough of an answer
+        reasons = (Reason("secret_kept", f"{character.name} keeps a secret."),)
         if occasion.small:
-            return Impulse(inner, (_refusal(nature, "secret", occasion),), reasons=(reason,))
-        silent = "You are asked for something that you keep to yourself: do not tell it."
-        return Impulse(inner, (ASK,), (silent,), found.always, reasons=(reason,))
-    told = (verdict.instruction,) if verdict is not None else ()
-    return Impulse(inner, (ASK,), told, (*found.facts, *found.always))
+            return Impulse(inner, (_refusal(nature, "secret", occasion),), reasons=reasons)
+        told += ("You are asked for something that you keep to yourself: do not tell it.",)
+    return Impulse(inner, (ASK,), told, (*found.facts, *found.always), reasons=reasons)
 
 
 def react(nature: Nature, inner: Inner, name: str, occasion: Occasion, *, told: str = "") -> Impulse:
@@ -149,31 +158,84 @@ def react(nature: Nature, inner: Inner, name: str, occasion: Occasion, *, told: 
     firings = nature.goals.cascade(Occurrence(name), occasion.facts, inner.bond.goals, occasion.moment)
     if not firings:
         return Impulse(inner, ())
-    inner = _started(inner, firings, occasion.player, [], [], talked=False)
-    return _carried_out(nature, inner, firings, told or name, occasion)
+    return _carried_out(nature, inner, firings, told or name, occasion, [], [], talked=False)
 
 
-def _carried_out(nature: Nature, inner: Inner, firings: Sequence[Firing], text: str, occasion: Occasion) -> Impulse:
-    steps = [step for firing in firings for step in firing.steps]
-    instructions = tuple(step.instruct for step in steps if step.instruct is not None)
+def _carried_out(
+    nature: Nature,
+    inner: Inner,
+    firings: Sequence[Firing],
+    text: str,
+    occasion: Occasion,
+    stimuli: Sequence[Stimulus],
+    changes: Sequence[Change],
+    *,
+    talked: bool = True,
+) -> Impulse:
+    """Goals have started.
+
+    What their authors put before the first word and deed holds at once, all else in its place.
+
+    Args:
+        nature: Whose goals.
+        inner: The state before.
+        firings: The goals, in order.
+        text: What they are about.
+        occasion: What holds.
+        stimuli: What the player's words make the character feel, unless its author says what it feels.
+        changes: What they do to the relationship.
+        talked: Whether somebody has talked to the character.
+    """
     found = nature.knowledge.recall(text, occasion.facts, awareness=inner.person.awareness, recent=occasion.recent)
-    goals = tuple(firing.goal for firing in firings)
-    return Impulse(inner, _in_order(steps), instructions, (*found.facts, *found.always), goals=goals)
+    steps = [(firing.goal, step) for firing in firings for step in firing.steps]
+    begun = next((number for number, (_, step) in enumerate(steps) if _is_outward(step)), len(steps))
+    feelings = [(goal, step.emotion) for goal, step in steps[:begun] if step.emotion is not None]
+    authored = [
+        Stimulus(feeling.label, feeling.intensity, cause=goal, target=occasion.player, as_is=True)
+        for goal, feeling in feelings
+    ]
+    related = [_change(step.relate) for _, step in steps[:begun] if step.relate is not None]
+    goals = _without(firings, inner.bond.goals.done, [step for _, step in steps[begun:]])
+    inner = _moved(inner, authored or stimuli, [*changes, *related], talked=talked)
+    return Impulse(
+        replace(inner, bond=replace(inner.bond, goals=goals)),
+        _in_order(steps[begun:]),
+        tuple(step.instruct for _, step in steps if step.instruct is not None),
+        (*found.facts, *found.always),
+        goals=tuple(firing.goal for firing in firings),
+        feeling=feelings[-1][1] if feelings else None,
+    )
 
 
-def _in_order(steps: Sequence[Step]) -> tuple[Deed, ...]:
-    """Steps as deeds in the author's order.
+def _is_outward(step: Step) -> bool:
+    """Whether others notice a step."""
+    return any(part is not None for part in (step.say, step.instruct, step.action, step.event))
+
+
+def _without(firings: Sequence[Firing], before: frozenset[str], later: Sequence[Step]) -> GoalState:
+    """The state of the goals when they have started, but for what they mark as done in steps that come later."""
+    state = firings[-1].state
+    started = {firing.goal for firing in firings}
+    marks = {step.done for step in later if step.done is not None} - started - before
+    return replace(state, done=state.done - marks)
+
+
+def _change(relation: RelationChange) -> Change:
+    return Change("author", Relation(**relation.model_dump()))
+
+
+def _in_order(steps: Sequence[tuple[str, Step]]) -> tuple[Deed, ...]:
+    """Steps as deeds in the author's order, each with the id of its goal.
 
     The model speaks where it is first instructed; where no words are given at all, before the first action, as people
     talk while they act.
     """
     deeds: list[Deed] = []
     asked = False
-    wordless = not any(step.say is not None or step.instruct is not None for step in steps)
-    for step in steps:
-        if step.instruct is not None or (wordless and step.action is not None):
-            if not asked:
-                deeds.append(ASK)
+    wordless = not any(step.say is not None or step.instruct is not None for _, step in steps)
+    for goal, step in steps:
+        if (step.instruct is not None or (wordless and step.action is not None)) and not asked:
+            deeds.append(ASK)
             asked = True
         if step.say is not None:
             deeds.append(Deed("say", step.say))
@@ -181,31 +243,15 @@ def _in_order(steps: Sequence[Step]) -> tuple[Deed, ...]:
             deeds.append(Deed("action", step.action))
         elif step.event is not None:
             deeds.append(Deed("event", event=step.event))
+        elif step.emotion is not None:
+            deeds.append(Deed("feel", feeling=step.emotion, goal=goal))
+        elif step.relate is not None:
+            deeds.append(Deed("relate", change=_change(step.relate)))
+        elif step.done is not None:
+            deeds.append(Deed("done", step.done))
     if wordless and not asked:
         deeds.append(ASK)
     return tuple(deeds)
-
-
-def _started(
-    inner: Inner,
-    firings: Sequence[Firing],
-    player: str,
-    stimuli: Sequence[Stimulus],
-    changes: Sequence[Change],
-    *,
-    talked: bool = True,
-) -> Inner:
-    """The state after goals have started, besides what the words did."""
-    authored = [
-        Stimulus(feeling.label, feeling.intensity, cause=firing.goal, target=player, as_is=True)
-        for firing in firings
-        for feeling in firing.feelings
-    ]
-    related = [Change("author", Relation(**change.model_dump())) for firing in firings for change in firing.relations]
-    inner = _moved(inner, [*stimuli, *authored], [*changes, *related], talked=talked)
-    if not firings:
-        return inner
-    return replace(inner, bond=replace(inner.bond, goals=firings[-1].state))
 
 
 def _moved(inner: Inner, stimuli: Sequence[Stimulus], changes: Sequence[Change], *, talked: bool = True) -> Inner:

@@ -79,6 +79,27 @@ class Person:
         affect = self.affect.after(now - self.at)
         return replace(self, affect=replace(affect, temperament=_temperament(character)), at=now)
 
+    def at_time(self, now: float, game_time: float) -> Self:
+        """The same character at a later clock time, and this game time."""
+        return replace(self, affect=self.affect.after(now - self.at), at=now, game_time=game_time)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is left to fade."""
+        return not self.affect.emotions and self.affect.mood == self.affect.temperament.rest
+
+    def knowing(self, more: Awareness) -> Self:
+        """The character with what it has come to know besides."""
+        known, texts = self.awareness, {fact.text for fact in self.awareness.learnt}
+        if more is known:
+            return self
+        for fact in more.learnt:
+            if fact.text not in texts:
+                known = known.learning(fact.text, fact.time)
+        for event in more.events:
+            known = known.witnessing(event)
+        return replace(self, awareness=known)
+
     def felt(self, stimuli: Iterable[Stimulus]) -> Self:
         """After stimuli that come together."""
         return replace(self, affect=self.affect.felt_all(stimuli))
@@ -124,6 +145,10 @@ class Bond:
     def has_met(self) -> bool:
         """Whether they have talked before."""
         return self.exchanges > 0 or self.relationship.axes.familiarity >= _MET
+
+    def having_done(self, mark: str) -> Self:
+        """After something has been done that conditions may ask for."""
+        return replace(self, goals=replace(self.goals, done=self.goals.done | {mark}))
 
     def moved(self, changes: Iterable[Change], *, talked: bool = True) -> Self:
         """After one turn.

@@ -367,5 +367,7 @@ def _matches(
         if number in lexical or stands_out:
             match = lexical.get(number, _Match(0.0, 0.0))
             relative = (float(nearness) - lowest) / width if width else 0.0
-            fused[number] = _Match(0.5 * match.score + 0.5 * best * relative, 1.0 if stands_out else match.share, stands_out or match.meant)
+            score = 0.5 * match.score + 0.5 * best * relative
+            share = 1.0 if stands_out else match.share
+            fused[number] = _Match(score, share, bool(stands_out) or match.meant)
     return fused

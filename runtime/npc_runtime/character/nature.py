@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from npc_runtime.character.boundary import World, world_of
+from npc_runtime.character.appraisal import assess
+from npc_runtime.character.boundary import World, judge, world_of
 from npc_runtime.character.goals import Goals
 from npc_runtime.character.intent_words import name_words
 from npc_runtime.character.knowledge import Awareness, Knowledge, Shelf
 from npc_runtime.character.memory.embedder import Embedder
-from npc_runtime.character.safety import Levels, levels_of
+from npc_runtime.character.safety import Levels, check_line, levels_of
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.knowledge import KnowledgeFile
 from npc_runtime.content.library import Library
@@ -58,6 +59,14 @@ class Natures:
         if made is None or made.character is not character:
             made = self._made[character.id] = self._make(character)
         return made
+
+    def warm(self, character: CharacterFile) -> None:
+        """Make a character ready as far as its first turn would have to wait for it; takes a tenth of a second."""
+        nature = self.of(character)
+        text = f"{character.name}?"
+        assess(text, character.language, character.persona.traits)
+        check_line(text, nature.levels, character.language)
+        judge(text, nature.world, character.knowledge.filter)
 
     def replace(self, library: Library) -> None:
         """Go on with another library, such as the same one edited."""
