@@ -1,6 +1,6 @@
 """One player: who is there, what was said so far, and one exchange after another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 
@@ -97,7 +97,8 @@ class Session:
         self._ledgers: dict[str, Ledger] = {}
 
     @property
-    def _library(self) -> Library:
+    def library(self) -> Library:
+        """The characters and what they may do, as they are now."""
         return self._natures.library
 
     async def approach(self, name: str, *, said: str = "") -> None:
@@ -110,7 +111,7 @@ class Session:
         Raises:
             InputError: There is no such character.
         """
-        character = self._library.character(name)
+        character = self.library.character(name)
         await self.ready(character)
         if not said:
             await self._lives.of(character, self._player).warm()
@@ -196,11 +197,7 @@ class Session:
         Raises:
             InputError: There is no such character.
         """
-        return self._library.character(name)
-
-    def characters(self) -> Sequence[CharacterFile]:
-        """Everyone who can be talked to."""
-        return self._library.characters()
+        return self.library.character(name)
 
     def typed(self, character: CharacterFile, text: str) -> Transcript:
         """Typed words, as if they had been heard."""
@@ -287,8 +284,8 @@ class Session:
         """
         attention = Attention(turned_to.id if turned_to is not None else None, last)
         language = self._language or (turned_to.language if turned_to is not None else "en")
-        found = route(text, self._library.characters(), self.scene, attention, language=language)
-        return self._library.character(found.id) if found is not None else None
+        found = route(text, self.library.characters(), self.scene, attention, language=language)
+        return self.library.character(found.id) if found is not None else None
 
     def remember(self, turn: Turn, exchange: Exchange | None) -> None:
         """Keep in mind what was said, and heard."""
@@ -310,7 +307,7 @@ class Session:
             return
         for id in overhearing(self.scene, None, (cast.id, cast.player.id))[:_MOST_HEARERS]:
             with suppress(InputError):  # somebody whom only the game knows
-                other = self._library.character(id)
+                other = self.library.character(id)
                 await self._lives.wake(other, self._player)
                 await self._lives.of(other, self._player).record(turn.overheard, self.scene, share=_OVERHEARD)
 
@@ -351,7 +348,7 @@ class Session:
         return Cast(
             id=character.id,
             character=character,
-            actions=self._library.actions_for(character),
+            actions=self.library.actions_for(character),
             system=self._system(character),
             player=partner,
             scene=self.scene,
@@ -360,7 +357,7 @@ class Session:
             ledger=ledger,
             history=(*self._introduction(character), *self._dialogue.of(character.id, partner.id)),
             among_themselves=partner is not self._player,
-            roster=tuple(other.name for other in self._library.characters() if other.id != character.id),
+            roster=tuple(other.name for other in self.library.characters() if other.id != character.id),
         )
 
     async def _answer(
@@ -378,7 +375,7 @@ class Session:
     def _system(self, character: CharacterFile) -> str:
         return fitting_system_prompt(
             character,
-            self._library.actions_for(character),
+            self.library.actions_for(character),
             small=self._mind.small,
             context_tokens=self._context_tokens,
         )
@@ -388,7 +385,7 @@ class Session:
 
     def _hotwords(self) -> tuple[str, ...]:
         """Names that may come up: recognition favours them."""
-        names = [character.name for character in self._library.characters()]
+        names = [character.name for character in self.library.characters()]
         names += [self.scene.location, *(entity.label for entity in self.scene.entities)]
         return tuple(dict.fromkeys(name for name in names if name))
 

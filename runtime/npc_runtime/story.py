@@ -80,11 +80,15 @@ class Story:
 
         Args:
             name: Of the event.
-            params: What the game tells about it; `text` says it in words that characters then know.
+            params: What the game tells about it; `text` says it in words that characters then know, otherwise a trigger
+                of the scene's file may.
             witnesses: Who perceives it.
         """
         told = params.get("text")
-        words = " ".join(told.split())[:_MOST_WORDS] if isinstance(told, str) else ""
+        trigger = self._session.library.trigger(name, self._session.scene.location)
+        if not isinstance(told, str):
+            told = trigger.tell if trigger is not None else ""
+        words = " ".join(told.split())[:_MOST_WORDS]
         self._waiting += [_Happening(character.id, name, words) for character in witnesses[:MOST_WITNESSES]]
         if len(self._waiting) > MOST_WAITING or len(witnesses) > MOST_WITNESSES:
             self._outgoing.put(
@@ -197,9 +201,12 @@ class Story:
 def witnesses_of(session: Session, name: str, addressed: CharacterFile | None) -> list[CharacterFile]:
     """Who perceives an event that the game tells nobody in particular.
 
-    Those in the scene who can hear, and whoever the player talks to; where the game tells no scene, everyone whose
+    Those whom a trigger of the scene's file names; otherwise those in the scene who can hear, and whoever the player talks to; where the game tells no scene, everyone whose
     goals wait for the event.
     """
+    trigger = session.library.trigger(name, session.scene.location)
+    if trigger is not None and trigger.to:
+        return [one for one in session.library.characters() if one.id in trigger.to]
     present = [presence.id for presence in session.scene.characters if presence.can_hear]
     found = [addressed] if addressed is not None else []
     for id in present:
@@ -208,5 +215,5 @@ def witnesses_of(session: Session, name: str, addressed: CharacterFile | None) -
         except (InputError, ContentError):
             continue  # somebody whom only the game knows
     if not present:
-        found += [one for one in session.characters() if any(goal.when.event == name for goal in one.goals)]
+        found += [one for one in session.library.characters() if any(goal.when.event == name for goal in one.goals)]
     return list({character.id: character for character in found}.values())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.flow._scripted import LoopClock, Mouth
 from tests.flow._village import minds, village
@@ -193,7 +194,7 @@ async def test_a_turn_that_ends_while_a_save_is_loaded_is_not_part_of_it(play: "
 async def test_an_event_that_the_player_interrupts_before_it_is_noticed_is_not_lost(play: "Play", world: World) -> None:
     async with world() as lives, play(mind=minds(AYE), mouth=quick(), lives=lives, character="") as game:
         await game.send("game.event", name="bell_rang", to="barnaby")
-        await anyio.sleep(0)  # his state is being read
+        await anyio.lowlevel.checkpoint()  # his state is being read
         await game.send("player.text", text="Hello.", to="thora")
         await game.until("say Closing time.")
         assert [event.character for event in game.of(events.TurnBegin)] == ["thora", "barnaby"]

@@ -79,17 +79,6 @@ def test_what_shows_only_across_files(tmp_path: Path, capsys: Out, files: dict[s
     assert message in capsys.readouterr().out
 
 
-def test_what_does_nothing_yet_is_a_note_and_does_not_fail(tmp_path: Path, capsys: Out) -> None:
-    put(tmp_path, "characters/ann.yaml", GOOD + "goals: [{id: g, when: {event: e}, do: [{say: x}]}]\n")
-    mill = put(tmp_path, "scenes/mill.yaml", "place: Mill\ntriggers: [{event: e, tell: It burns.}]\n")
-    put(tmp_path, "tests/t.yaml", "character: ann\nturns: [{player: Hi, expect: {action: none}}]")
-    assert check([tmp_path]) == 0
-    out = capsys.readouterr().out
-    assert out == (
-        f"{mill}:2:1: note: this version checks but does not use yet: scene triggers\n3 files checked, all good\n"
-    )
-
-
 def test_the_settings_file_is_checked_too(tmp_path: Path, capsys: Out) -> None:
     put(tmp_path, "npc-runtime.toml", "[llm]\nbackendd = 'auto'\n")
     assert check([tmp_path]) == 1

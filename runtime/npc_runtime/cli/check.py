@@ -14,7 +14,6 @@ from npc_runtime.content.conversation_check import conversation_problems
 from npc_runtime.content.cross_check import character_problems, repeated_ids
 from npc_runtime.content.folder_check import knowledge_problems, warnings
 from npc_runtime.content.library import Library
-from npc_runtime.content.pending import pending
 from npc_runtime.content.search import content_files, settings_files
 from npc_runtime.errors import InputError, NpcError, Problem
 from npc_runtime.models.registry import Registry
@@ -59,11 +58,6 @@ def check(paths: Sequence[Path]) -> int:
         sys.stdout.write(f"{problem}\n")
     for problem in sorted(doubtful - wrong):
         sys.stdout.write(_labelled("warning", problem))
-    for file in files:
-        if unused := pending(file):
-            names = ", ".join(part.message for part in unused)
-            note = Problem(str(file.path), unused[0].line, unused[0].column, names)
-            sys.stdout.write(_labelled("note: this version checks but does not use yet", note))
     sys.stdout.write(_summary(len(files) + len(settings), len(wrong), len(doubtful - wrong)) + "\n")
     return 1 if wrong else 0
 

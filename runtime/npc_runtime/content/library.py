@@ -11,9 +11,10 @@ from npc_runtime.content.content_file import ContentFile, Kind, Stamp, paths_of,
 from npc_runtime.content.cross_check import SeenIds, character_problems
 from npc_runtime.content.knowledge import KnowledgeFile
 from npc_runtime.content.model_check import suggest
+from npc_runtime.content.scene_file import SceneSpec, SceneTrigger
 from npc_runtime.errors import ContentError, InputError, Problem
 
-KINDS: tuple[Kind, ...] = ("actions", "knowledge", "characters")
+KINDS: tuple[Kind, ...] = ("actions", "knowledge", "characters", "scenes")
 """What a library is made of, in the order in which it is read: characters name what is in the others."""
 
 
@@ -50,6 +51,7 @@ class Library:
         self._broken: dict[str, tuple[Problem, ...]] = {}
         self._unreadable: list[Problem] = []
         self._knowledge: dict[str, tuple[Path, KnowledgeFile | None]] = {}
+        self._scenes: dict[str, tuple[Path, SceneSpec | None]] = {}
         self._entries: dict[str, _Entry] = {}
         self._problems: list[Problem] = []
         distinct: dict[Path, Path] = {}
@@ -146,6 +148,20 @@ class Library:
             raise ContentError([Problem(character.name, 0, 0, f"no action pack defines `{unknown[0]}`", hint)])
         return tuple(self._actions[name] for name in character.actions)
 
+    def trigger(self, event: str, place: str) -> SceneTrigger | None:
+        """What the files of the scenes at a place say about an event of the game.
+
+        Args:
+            event: Its name.
+            place: Where the player is; files without a place are about any.
+        """
+        for _, scene in self._scenes.values():
+            if scene is not None and scene.place.casefold() in ("", place.casefold()):
+                for trigger in scene.triggers:
+                    if trigger.event == event:
+                        return trigger
+        return None
+
     def packs_for(self, character: CharacterFile) -> tuple[KnowledgeFile, ...]:
         """The knowledge packs of a character that are there and have no mistakes, in the order of its file."""
         found = (self._knowledge.get(id, (None, None))[1] for id in character.knowledge.packs)
@@ -162,6 +178,13 @@ class Library:
         self._problems += [*file.problems, *self._seen.clashes(file)]
         if kind == "actions":
             self._add_actions(file)
+        elif kind == "scenes":
+            if file.id not in self._scenes:
+                scene = file.model if isinstance(file.model, SceneSpec) else None
+                if scene is None and self._last is not None:
+                    before_path, kept = self._last._scenes.get(file.id, (None, None))
+                    scene = kept if before_path == path else None
+                self._scenes[file.id] = path, scene
         elif file.id not in self._knowledge:
             known = file.model if isinstance(file.model, KnowledgeFile) else None
             if known is None and self._last is not None:
