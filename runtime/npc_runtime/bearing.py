@@ -21,7 +21,7 @@ from npc_runtime.thinking import situation_of
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """What the game was shown of a feeling."""
 
     label: events.EmotionLabel
@@ -56,7 +56,7 @@ class Bearing:
         self._face: events.FaceSet = face
         self._small = small
         self._tag = ""
-        self._look: _Look | None = None
+        self._look: Look | None = None
 
     @property
     def shown(self) -> events.EmotionLabel | None:
@@ -151,24 +151,39 @@ class Bearing:
         self.become(replace(self.inner, person=person.felt([stimulus])))
 
     def _show(self, label: events.EmotionLabel, strength: events.Strength, intensity: float, cause: str) -> None:
-        self._look = _Look(label, strength, intensity, cause)
+        self._look = Look(label, strength, intensity, cause)
         self._tag = feeling_tag(label, strength, small=self._small)
         self._tell(self._look)
 
-    def _tell(self, look: _Look) -> None:
+    def _tell(self, look: Look) -> None:
         """Tell the game what the character looks like, and how it stands to whom it talks to."""
-        affect = self.inner.person.affect
-        self._outbox.put(
-            events.Emotion(
-                turn=self._number,
-                character=self._cast.id,
-                label=look.label,
-                strength=look.strength,
-                intensity=round(look.intensity, 3),
-                pad=rounded(affect.pad),
-                mood=affect.named_mood,
-                relation=self.inner.bond.relationship.axes,
-                cause=look.cause or None,
-                face=face_of(self._face, look.label, look.intensity),
-            )
-        )
+        self._outbox.put(seen(self._cast.id, self.inner, look, face=self._face, turn=self._number))
+
+
+def seen(
+    character: str, inner: Inner, look: Look | None = None, *, face: events.FaceSet, turn: int | None = None
+) -> events.Emotion:
+    """What a game is told of a character's feelings.
+
+    Args:
+        character: Its id.
+        inner: Its state.
+        look: What shows; what it feels most unless given.
+        face: The face that the game wants.
+        turn: In which it shows, if it does in one.
+    """
+    affect = inner.person.affect
+    felt = affect.dominant
+    look = look or Look(felt.label, felt.strength, felt.intensity, felt.cause)
+    return events.Emotion(
+        turn=turn,
+        character=character,
+        label=look.label,
+        strength=look.strength,
+        intensity=round(look.intensity, 3),
+        pad=rounded(affect.pad),
+        mood=affect.named_mood,
+        relation=inner.bond.relationship.axes,
+        cause=look.cause or None,
+        face=face_of(face, look.label, look.intensity),
+    )

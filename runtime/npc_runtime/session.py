@@ -6,8 +6,9 @@ from copy import deepcopy
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.bearing import seen
 from npc_runtime.cast import Cast, Ears, Mouth
-from npc_runtime.character.impulse import Impulse, react, respond
+from npc_runtime.character.impulse import Impulse, Incident, react, respond
 from npc_runtime.character.nature import Natures
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
@@ -255,24 +256,25 @@ class Session:
             pace=pace,
         )
 
-    def perceive(self, character: CharacterFile, name: str, told: str) -> Impulse:
+    def perceive(self, character: CharacterFile, incident: Incident) -> Impulse:
         """What a character does about an event of the game; nothing of it has an effect yet.
 
         Args:
             character: Who perceives it; `ready`.
-            name: Of the event.
-            told: What happened, in words; may be empty.
+            incident: The event.
         """
         cast = self._cast(character, self._player, self._ledgers.get(character.id, Ledger()))
         inner = cast.life.inner
         occasion = occasion_of(cast, inner, self._clock, number=self.turns + 1, small=self._mind.small)
-        return react(cast.nature, inner, name, occasion, told=told)
+        return react(cast.nature, inner, incident, occasion)
 
-    async def witness(self, character: CharacterFile, impulse: Impulse, name: str, told: str) -> None:
+    async def witness(self, character: CharacterFile, impulse: Impulse, incident: Incident) -> None:
         """Let an event of the game about which a character does nothing be known to it."""
         life = self._lives.of(character, self._player)
         life.keep(impulse.inner)
-        await life.record([Lived(told or name, "game", "event", "event")], self.scene)
+        if incident.news is not None:
+            self._emit(seen(character.id, impulse.inner, face=self._face))
+        await life.record([Lived(incident.words, "game", "event", "event")], self.scene)
 
     def addressed(self, text: str, turned_to: CharacterFile | None, last: str | None) -> CharacterFile | None:
         """Whom the player means.

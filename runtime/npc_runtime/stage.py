@@ -14,6 +14,7 @@ import anyio.lowlevel
 from npc_runtime import events
 from npc_runtime.bridge import Bridge
 from npc_runtime.character.barks import busy_lines
+from npc_runtime.character.impulse import Incident
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import EngineError, NpcError
 from npc_runtime.house import House
@@ -115,19 +116,18 @@ class Stage:
         self.enter(on)
         self._tasks.start_soon(self._run, on, lambda: self._recite(on, line))
 
-    def happen(self, character: CharacterFile, name: str, told: str, *, perceived: Callable[[], None]) -> None:
+    def happen(self, character: CharacterFile, incident: Incident, *, perceived: Callable[[], None]) -> None:
         """Let a character do what its author planned for an event of the game, if there is anything.
 
         Args:
             character: Who perceives it.
-            name: Of the event.
-            told: What happened, in words; may be empty.
+            incident: The event.
             perceived: Told when the character knows of it: from then on the event is not lost, whatever comes.
         """
         self._clear()
         on = self._performance(character, Trace(self._house.clock, self._house.clock.now()))
         self.enter(on)
-        self._tasks.start_soon(self._run, on, lambda: self._happen(on, name, told, perceived))
+        self._tasks.start_soon(self._run, on, lambda: self._happen(on, incident, perceived))
 
     def converse(self, character: CharacterFile, partner: CharacterFile, line: str, topic: str) -> None:
         """Let a character speak to another one.
@@ -246,15 +246,15 @@ class Stage:
                 await turn.run(text, failure=failure)
             tasks.cancel_scope.cancel()
 
-    async def _happen(self, on: Performance, name: str, told: str, perceived: Callable[[], None]) -> None:
+    async def _happen(self, on: Performance, incident: Incident, perceived: Callable[[], None]) -> None:
         await self._session.ready(on.character)
-        impulse = self._session.perceive(on.character, name, told)
+        impulse = self._session.perceive(on.character, incident)
         perceived()
         if impulse.deeds:
             on.turn = self._session.turn(on.character, on.trace, on.outbox, pace=lambda at: _pace(on, at))
-            await on.turn.happen(name, told, impulse)
+            await on.turn.happen(incident, impulse)
         else:
-            await self._session.witness(on.character, impulse, name, told)
+            await self._session.witness(on.character, impulse, incident)
 
     async def _recite(self, on: Performance, line: str) -> None:
         await self._session.ready(on.character, on.partner)

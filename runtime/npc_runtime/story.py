@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import anyio
 
 from npc_runtime import events
+from npc_runtime.character.impulse import Incident
+from npc_runtime.character.prospects import News
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import ContentError, InputError
 from npc_runtime.events import Scalar
@@ -36,9 +38,7 @@ class _Happening:
 
     character: str
     """Its id: the character itself may be edited while the event waits."""
-    name: str
-    told: str
-    """In words; may be empty."""
+    incident: Incident
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Story:
         Args:
             name: Of the event.
             params: What the game tells about it; `text` says it in words that characters then know, otherwise a trigger
-                of the scene's file may.
+                of the scene's file may. See `News.of` for what it means to them.
             witnesses: Who perceives it.
         """
         told = params.get("text")
@@ -89,7 +89,8 @@ class Story:
         if not isinstance(told, str):
             told = trigger.tell if trigger is not None else ""
         words = " ".join(told.split())[:_MOST_WORDS]
-        self._waiting += [_Happening(character.id, name, words) for character in witnesses[:MOST_WITNESSES]]
+        incident = Incident(name, words, News.of(name, params))
+        self._waiting += [_Happening(character.id, incident) for character in witnesses[:MOST_WITNESSES]]
         if len(self._waiting) > MOST_WAITING or len(witnesses) > MOST_WITNESSES:
             self._outgoing.put(
                 events.Notice(code="events_dropped", message="So much happens at once that characters miss some of it.")
@@ -171,7 +172,7 @@ class Story:
             happening = self._waiting.popleft()
             if character := self._known(happening.character):
                 self._unnoticed = happening
-                self._stage.happen(character, happening.name, happening.told, perceived=self._noticed)
+                self._stage.happen(character, happening.incident, perceived=self._noticed)
                 return
         talk = self._talk
         if talk is None or talk.left == 0:
@@ -201,8 +202,8 @@ class Story:
 def witnesses_of(session: Session, name: str, addressed: CharacterFile | None) -> list[CharacterFile]:
     """Who perceives an event that the game tells nobody in particular.
 
-    Those whom a trigger of the scene's file names; otherwise those in the scene who can hear, and whoever the player talks to; where the game tells no scene, everyone whose
-    goals wait for the event.
+    Those whom a trigger of the scene's file names; otherwise those in the scene who can hear, and whoever the player
+    talks to; where the game tells no scene, everyone whose goals wait for the event.
     """
     trigger = session.library.trigger(name, session.scene.location)
     if trigger is not None and trigger.to:

@@ -11,7 +11,7 @@ from npc_runtime import events
 from npc_runtime.bearing import Bearing
 from npc_runtime.cast import Cast, Mouth
 from npc_runtime.character.barks import failed_lines
-from npc_runtime.character.impulse import ASK, Deed, Impulse, respond
+from npc_runtime.character.impulse import ASK, Deed, Impulse, Incident, respond
 from npc_runtime.character.refusals import refusals
 from npc_runtime.character.safety import Clause, check_clause
 from npc_runtime.clock import Clock
@@ -145,18 +145,17 @@ class Turn:
             await self._guarded(lambda: self._answer(player_line))
         await self._make_up()
 
-    async def happen(self, name: str, told: str, impulse: Impulse) -> None:
+    async def happen(self, incident: Incident, impulse: Impulse) -> None:
         """Do what the character's author planned for an event of the game.
 
         Args:
-            name: Of the event.
-            told: What happened, in words; may be empty.
+            incident: The event.
             impulse: From `react`.
         """
-        self._begin(name)
+        self._begin(incident.name)
         self.line = ""
-        self._happened = Lived(told or name, "game", "event", "event")
-        await self._guarded(lambda: self._follow(impulse, told or name))
+        self._happened = Lived(incident.words, "game", "event", "event")
+        await self._guarded(lambda: self._follow(impulse, incident.words))
         await self._make_up()
 
     async def begin_talk(self, topic: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,16 @@ async def say(game: "Game", text: str, to: str = "brynja") -> str:
     return "\n".join(one.text for request in game.mind.requests[asked:] for one in request.messages)
 
 
+async def save(game: "Game", slot: str) -> None:
+    await game.send("save", slot=slot)
+    await game.until("saved")
+
+
+async def load(game: "Game", slot: str) -> None:
+    await game.send("load", slot=slot)
+    await game.until("loaded")
+
+
 def inner_of(game: "Game", character: str = "brynja") -> Inner:
     return game.session._lives.inner(game.session.character(character), game.session._player)
 
@@ -95,7 +106,7 @@ async def test_after_a_load_everything_is_as_it_was_saved(play: "Play", world: W
         await say(game, "You are a worthless liar and I hate you!")
         await game.send("game.event", name="mill", to="brynja", params={"text": FLOOD})
         await anyio.sleep(0.05)
-        await game.send("save", slot="one")
+        await save(game, "one")
         saved, felt = kept(inner_of(game)), inner_of(game).person.affect
         assert felt.dominant.label in ("anger", "belligerence", "contempt") and saved["learnt"]
 
@@ -104,24 +115,23 @@ async def test_after_a_load_everything_is_as_it_was_saved(play: "Play", world: W
         await game.send("game.event", name="fire", to="brynja", params={"text": "The inn has burned."})
         await anyio.sleep(0.05)
         assert kept(inner_of(game)) != saved
-        await game.send("save", slot="two")
+        await save(game, "two")
         second = kept(inner_of(game))
-        await game.send("load", slot="one")
+        await load(game, "one")
         told = await say(game, "What about the mill, and my ring?")
         assert "I lost my ring" in told and FLOOD in told and "liar" in told
         assert "Guild" not in told and "brother" not in told and "inn" not in told.split()
 
-        await game.send("load", slot="one")
+        await load(game, "one")
         await game.session.ready(game.session.character("brynja"))
         assert kept(inner_of(game)) == saved
         again = inner_of(game).person.affect
         assert again.dominant.label == felt.dominant.label
         assert again.dominant.intensity == pytest.approx(felt.dominant.intensity, abs=0.05)
         assert again.mood == pytest.approx(felt.mood, abs=0.01)
-        await game.send("load", slot="two")
+        await load(game, "two")
         await game.session.ready(game.session.character("brynja"))
         assert kept(inner_of(game)) == second
-        await game.settle()
         assert [event.slot for event in game.of(events.Loaded)] == ["one", "one", "two"]
         assert [event.slot for event in game.of(events.Saved)] == ["one", "two"]
 
@@ -131,9 +141,9 @@ async def test_feelings_are_saved_as_they_are_at_that_moment(play: "Play", world
         await say(game, "You are a worthless liar and I hate you!")
         just_now = inner_of(game).person.affect.dominant.intensity
         await anyio.sleep(3)
-        await game.send("save", slot="one")
+        await save(game, "one")
         later = inner_of(game).person.affect.dominant.intensity
-        await game.send("load", slot="one")
+        await load(game, "one")
         await game.session.ready(game.session.character("brynja"))
         loaded = inner_of(game).person.affect.dominant.intensity
         assert abs(loaded - later) < (just_now - later) / 2
@@ -143,20 +153,19 @@ async def test_nothing_of_a_turn_that_is_spoken_gets_into_the_story_that_is_load
     async with world() as lives, play(mind=minds(AYE, LONG, AYE), mouth=quick(), lives=lives, player=ANN) as game:
         await game.send("scene", characters=[{"id": "brynja"}, {"id": "thora"}])
         await say(game, "Good morning.")
-        await game.send("save", slot="one")
+        await save(game, "one")
         saved = kept(inner_of(game))
         await game.settle()
         await game.type("You are a worthless liar and my secret is a crown!")
         await game.until("say This is a rather long answer that takes its time.", "piece")
         before = await game.settle()
-        await game.send("load", slot="one")
-        await game.settle()
+        await load(game, "one")
         assert game.lines(before)[-4:] == ["speech.stop", "end interrupted", "idle", "loaded"]
         await anyio.sleep(0.05)
         for character in ("brynja", "thora"):
             assert "crown" not in await say(game, "Tell me of the secret.", to=character)
             assert all("crown" not in one.text for one in await lives_of(lives).recent(character, "ann"))
-        await game.send("load", slot="one")
+        await load(game, "one")
         await game.session.ready(game.session.character("brynja"))
         assert kept(inner_of(game)) == saved
 
@@ -169,20 +178,20 @@ def lives_of(lives: Lives) -> Chronicle:
 async def test_a_turn_that_ends_while_a_save_is_loaded_is_not_part_of_it(play: "Play", world: World) -> None:
     async with world() as lives, play(mind=minds(AYE), mouth=quick(), lives=lives, player=ANN) as game:
         chronicle = lives_of(lives)
-        load = chronicle.load
+        really = chronicle.load
         loading = anyio.Event()
 
         async def slowly(slot: str) -> None:
-            await load(slot)
+            await really(slot)
             loading.set()
             await anyio.sleep(0.2)
 
-        await game.send("save", slot="one")
+        await save(game, "one")
         await game.type("My secret is a crown.")
         await game.until("audio")
         chronicle.load = slowly  # type: ignore[method-assign]
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: game.send("load", slot="one"))
+            tasks.start_soon(partial(game.send, "load", slot="one"))
             await loading.wait()
             await game.send("playback", turn=1, played_ms=0, done=True)
             await game.until("end done")
@@ -202,11 +211,10 @@ async def test_an_event_that_the_player_interrupts_before_it_is_noticed_is_not_l
 
 async def test_what_a_goal_has_left_is_not_done_in_the_story_that_is_loaded(play: "Play", world: World) -> None:
     async with world() as lives, play(mind=minds(AYE), lives=lives) as game:
-        await game.send("save", slot="one")
+        await save(game, "one")
         await game.type("The Guild sent me.")
         await game.until("piece")
-        await game.send("load", slot="one")
-        await game.settle()
+        await load(game, "one")
         assert game.of(events.Action) == game.of(events.GoalEvent) == []
 
 
@@ -237,7 +245,7 @@ async def test_a_game_says_at_once_which_save_is_played(play: "Play", world: Wor
     async with world() as lives:
         async with play(mind=minds(AYE), mouth=quick(), lives=lives) as game:
             await say(game, "I lost my ring.")
-            await game.send("save", slot="one")
+            await save(game, "one")
             await say(game, "I lost my crown.")
         async with play(mind=minds(AYE), mouth=quick(), lives=lives, slot="one") as game:
             told = await say(game, "What did I lose?")
@@ -293,9 +301,9 @@ async def test_two_sessions_share_a_world_but_not_what_is_private(play: "Play", 
         told = await say(ben, "What about the mill and the crown?")
         assert FLOOD in told and "My secret" not in told
         assert inner_of(ann).standing("trust") > 0.6 > inner_of(ben).standing("trust")
-        await ann.send("save", slot="one")
+        await save(ann, "one")
         await say(ben, "I am a knight.")
-        await ann.send("load", slot="one")
+        await load(ann, "one")
         told = await say(ben, "Who am I?")
         assert "mill" in told and "knight" not in told
 

@@ -7,6 +7,7 @@ import anyio
 import pytest
 from tests.flow._village import village
 
+from npc_runtime import events
 from npc_runtime.content.library import Library
 
 if TYPE_CHECKING:
@@ -59,3 +60,17 @@ async def test_elsewhere_nothing_is_learnt(play: "Play") -> None:
         await game.send("game.event", name="thunder")
         await anyio.sleep(1)
         assert not await knows(game, "brynja", "What did the lightning strike?", "Lightning has struck the sails.")
+
+
+async def test_news_about_what_is_wanted_are_felt_and_held_against_who_brought_them(play: "Play") -> None:
+    async with play() as game:
+        bad = {"text": "The mine was sold.", "goal": "mine", "helps": -1, "by": "player"}
+        await game.send("game.event", name="mine_sold", to="brynja", params=bad)
+        await anyio.sleep(1)
+        [felt] = game.of(events.Emotion)
+        assert (felt.turn, felt.character, felt.cause) == (None, "brynja", "mine")
+        assert felt.pad[0] < -0.2
+        assert felt.relation.trust < 0.25 and felt.relation.affection < 0
+        await game.send("game.event", name="mine_bought", to="brynja", params={"goal": "mine", "helps": 1})
+        await anyio.sleep(1)
+        assert game.of(events.Emotion)[-1].pad[0] > felt.pad[0]

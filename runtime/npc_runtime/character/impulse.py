@@ -16,6 +16,7 @@ from npc_runtime.character.goal_state import GoalState, Moment
 from npc_runtime.character.goals import Firing, Line, Occurrence
 from npc_runtime.character.inner import Inner
 from npc_runtime.character.nature import Nature
+from npc_runtime.character.prospects import News, take_in
 from npc_runtime.character.refusals import RefusalKind, refusals
 from npc_runtime.character.relationship import Change
 from npc_runtime.character.safety import check_line
@@ -141,24 +142,43 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impu
     return Impulse(inner, (ASK,), told, (*found.facts, *found.always), reasons=reasons)
 
 
-def react(nature: Nature, inner: Inner, name: str, occasion: Occasion, *, told: str = "") -> Impulse:
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that happens in the game."""
+
+    name: str
+    told: str = ""
+    """In words that whoever perceives it then knows; empty for none."""
+    news: News | None = None
+    """What it means for something that whoever perceives it wants."""
+
+    @property
+    def words(self) -> str:
+        """What is remembered of it."""
+        return self.told or self.name
+
+
+def react(nature: Nature, inner: Inner, incident: Incident, occasion: Occasion) -> Impulse:
     """What a character does about an event of the game; the deeds are empty when its author planned nothing.
 
     Args:
         nature: Who perceives it.
         inner: Its state, at this moment.
-        name: Of the event.
+        incident: What happens.
         occasion: What holds.
-        told: What happened, in words that the character then knows; empty for none.
     """
-    awareness = inner.person.awareness.witnessing(name)
-    if told:
-        awareness = awareness.learning(told, occasion.moment.game)
+    awareness = inner.person.awareness.witnessing(incident.name)
+    if incident.told:
+        awareness = awareness.learning(incident.told, occasion.moment.game)
     inner = replace(inner, person=replace(inner.person, awareness=awareness))
-    firings = nature.goals.cascade(Occurrence(name), occasion.facts, inner.bond.goals, occasion.moment)
+    if incident.news is not None:
+        effect = take_in(incident.news, inner.person.prospects, character=nature.character.id, player=occasion.player)
+        person = replace(inner.person.felt(effect.stimuli), prospects=effect.prospects)
+        inner = Inner(person, inner.bond.moved(effect.changes, talked=False))
+    firings = nature.goals.cascade(Occurrence(incident.name), occasion.facts, inner.bond.goals, occasion.moment)
     if not firings:
         return Impulse(inner, ())
-    return _carried_out(nature, inner, firings, told or name, occasion, [], [], talked=False)
+    return _carried_out(nature, inner, firings, incident.words, occasion, [], [], talked=False)
 
 
 def _carried_out(

@@ -6,6 +6,7 @@ with them, belongs to both. Every change gives a new state, so that a turn which
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from npc_runtime.character.affect import Affect, Stimulus, Temperament
@@ -35,6 +36,8 @@ class Person:
     awareness: Awareness = field(default_factory=Awareness)
     game_time: float = 0.0
     """Game time, in seconds, of what it lived through last."""
+    prospects: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """What it wants, as far as events spoke of it → how likely that is, 0..1."""
 
     @classmethod
     def new(cls, character: CharacterFile, now: float) -> Self:
@@ -64,6 +67,7 @@ class Person:
             now,
             _part(saved, "awareness", Awareness.from_json, new.awareness),
             _part(saved, "game_time", _time, 0.0),
+            _part(saved, "prospects", _likelihoods, new.prospects),
         )
 
     def documents(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Person:
             "affect": self.affect.as_json(),
             "awareness": self.awareness.as_json(),
             "game_time": self.game_time,
+            "prospects": dict(self.prospects),
         }
 
     def after(self, now: float, character: CharacterFile) -> Self:
@@ -193,6 +198,10 @@ def _part(saved: Mapping[str, Any], name: str, read: Callable[[Any], T], otherwi
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         hint = "the save is damaged, or comes from a newer version"
         raise InputError(f"the saved state `{name}` of a character cannot be read", hint=hint) from error
+
+
+def _likelihoods(value: Mapping[str, object]) -> Mapping[str, float]:
+    return MappingProxyType({name: clamped(_time(likelihood), 0.0) for name, likelihood in value.items()})
 
 
 def _time(value: object) -> float:

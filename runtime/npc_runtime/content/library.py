@@ -11,7 +11,7 @@ from npc_runtime.content.content_file import ContentFile, Kind, Stamp, paths_of,
 from npc_runtime.content.cross_check import SeenIds, character_problems
 from npc_runtime.content.knowledge import KnowledgeFile
 from npc_runtime.content.model_check import suggest
-from npc_runtime.content.scene_file import SceneSpec, SceneTrigger
+from npc_runtime.content.scene_file import SceneFile, SceneSpec, SceneTrigger
 from npc_runtime.errors import ContentError, InputError, Problem
 
 KINDS: tuple[Kind, ...] = ("actions", "knowledge", "characters", "scenes")
@@ -180,10 +180,10 @@ class Library:
             self._add_actions(file)
         elif kind == "scenes":
             if file.id not in self._scenes:
-                scene = file.model if isinstance(file.model, SceneSpec) else None
+                scene: SceneSpec | None = file.model if isinstance(file.model, SceneFile) else None
                 if scene is None and self._last is not None:
-                    before_path, kept = self._last._scenes.get(file.id, (None, None))
-                    scene = kept if before_path == path else None
+                    last_path, last_scene = self._last._scenes.get(file.id, (None, None))
+                    scene = last_scene if last_path == path else None
                 self._scenes[file.id] = path, scene
         elif file.id not in self._knowledge:
             known = file.model if isinstance(file.model, KnowledgeFile) else None
