@@ -16,6 +16,9 @@ from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import InputError, NpcError
 from npc_runtime.scene import Player, Scene
 
+_TELLING = 0.3
+"""Importance from which on a small model is told of an experience: small talk only confuses it, and takes its time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lived:
@@ -268,6 +271,7 @@ class Life:
             count=count,
             mood=inner.person.affect.mood,
             recent=2 * recent,
+            least=_TELLING if small else 0.0,
         )
 
     @property
