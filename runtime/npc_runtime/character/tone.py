@@ -7,7 +7,7 @@ each of those looks at a dozen words at most.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from npc_runtime.character.tone_rules import WEIGHT, Element, Person, Rule, Rules, rules_of
+from npc_runtime.character.tone_rules import WEIGHT, Element, Person, Rule, RuleIndex, Rules, rules_of
 from npc_runtime.character.tone_words import Sentence, read
 
 _NEGATED: Mapping[str, str] = {
@@ -93,7 +93,7 @@ class _Reader:
         found = [
             (start, end, rule)
             for start, word in enumerate(self._words)
-            for rule in self._rules.opening_with(word.text)
+            for rule in self._rules.meanings.opening_with(word.text)
             if (end := rule.match(self._words, start)) is not None and not self._in_idiom(start, end)
         ]
         questions = [start for start, _, rule in found if rule.kind == "question"]
@@ -186,8 +186,8 @@ class _Reader:
     def _in_idiom(self, start: int, end: int) -> bool:
         return any(first <= start and end <= last and end - start < last - first for first, last in self._idioms)
 
-    def _spans(self, phrases: Sequence[Rule]) -> Iterator[tuple[int, int]]:
-        for start in range(len(self._words)):
-            for phrase in phrases:
+    def _spans(self, phrases: RuleIndex) -> Iterator[tuple[int, int]]:
+        for start, word in enumerate(self._words):
+            for phrase in phrases.opening_with(word.text):
                 if (end := phrase.match(self._words, start)) is not None:
                     yield start, end

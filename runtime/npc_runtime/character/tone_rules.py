@@ -7,7 +7,7 @@ sentence's beginning and end.
 
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -96,6 +96,43 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleIndex:
+    """Rules by the word with which they begin."""
+
+    _by_word: Mapping[str, tuple[Rule, ...]]
+    _by_stem: Mapping[str, tuple[Rule, ...]]
+    _anywhere: tuple[Rule, ...]
+
+    @classmethod
+    def of(cls, rules: Iterable[Rule]) -> "RuleIndex":
+        """Index some rules; they stay in their order."""
+        by_word: dict[str, list[Rule]] = {}
+        by_stem: dict[str, list[Rule]] = {}
+        anywhere: list[Rule] = []
+        for rule in rules:
+            first = rule.elements[0]
+            for word in first.whole:
+                by_word.setdefault(word, []).append(rule)
+            for stem in first.stems:
+                by_stem.setdefault(stem, []).append(rule)
+            if first.endings or first.parts or first.is_gap:
+                anywhere.append(rule)
+        return cls(
+            {word: tuple(found) for word, found in by_word.items()},
+            {stem: tuple(found) for stem, found in by_stem.items()},
+            tuple(anywhere),
+        )
+
+    def opening_with(self, word: str) -> Iterator[Rule]:
+        """The rules that may begin with a folded word."""
+        yield from self._by_word.get(word, ())
+        if self._by_stem:
+            for length in range(1, min(len(word), _LONGEST_STEM) + 1):
+                yield from self._by_stem.get(word[:length], ())
+        yield from self._anywhere
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Everything that is known of a language's tone."""
 
@@ -107,20 +144,12 @@ class Rules:
     conditions: Element
     stronger: Element
     weaker: Element
-    tags: tuple[Rule, ...]
+    tags: RuleIndex
     """Questions that only ask for assent, such as "isn't it": what is negated in them counts for nothing."""
-    idioms: tuple[Rule, ...]
+    idioms: RuleIndex
     """Phrases that do not mean what the words in them mean."""
-    _by_word: Mapping[str, tuple[Rule, ...]]
-    _by_stem: Mapping[str, tuple[Rule, ...]]
-    _anywhere: tuple[Rule, ...]
-
-    def opening_with(self, word: str) -> Iterator[Rule]:
-        """The rules that may begin with a folded word."""
-        yield from self._by_word.get(word, ())
-        for length in range(1, min(len(word), _LONGEST_STEM) + 1):
-            yield from self._by_stem.get(word[:length], ())
-        yield from self._anywhere
+    meanings: RuleIndex
+    """What words do."""
 
 
 @functools.lru_cache(maxsize=16)
@@ -156,17 +185,6 @@ class _Maker:
 
     def rules(self) -> Rules:
         lists = self._lists
-        by_word: dict[str, list[Rule]] = {}
-        by_stem: dict[str, list[Rule]] = {}
-        anywhere: list[Rule] = []
-        for rule in self._all():
-            first = rule.elements[0]
-            for word in first.whole:
-                by_word.setdefault(word, []).append(rule)
-            for stem in first.stems:
-                by_stem.setdefault(stem, []).append(rule)
-            if first.endings or first.parts:
-                anywhere.append(rule)
         return Rules(
             expand=self._expand,
             links=frozenset(self._fold(word) for word in lists.get("links", ())),
@@ -178,13 +196,11 @@ class _Maker:
             weaker=self._element(lists.get("weaker", ())),
             tags=self._phrases("tags"),
             idioms=self._phrases("idioms"),
-            _by_word={word: tuple(rules) for word, rules in by_word.items()},
-            _by_stem={stem: tuple(rules) for stem, rules in by_stem.items()},
-            _anywhere=tuple(anywhere),
+            meanings=RuleIndex.of(self._all()),
         )
 
-    def _phrases(self, name: str) -> tuple[Rule, ...]:
-        return tuple(self._rule(name, "fixed", text) for text in self._lists.get(name, ()))
+    def _phrases(self, name: str) -> RuleIndex:
+        return RuleIndex.of(self._rule(name, "fixed", text) for text in self._lists.get(name, ()))
 
     def _all(self) -> Iterator[Rule]:
         for kind, groups in self._lists.get("rules", {}).items():
