@@ -3,10 +3,30 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in two processes, what is picked from it in this one."""
+    return 2 if config.args == config.getini("testpaths") else 0
+
+
+class _ByFile(LoadScopeScheduling):
+    """Tests of one file share what it made ready, and real engines are not run against one another for the cores."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "engines" if "engines" in Path(file).parts else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Which tests go to which process."""
+    return _ByFile(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
