@@ -121,12 +121,14 @@ class Live:
             finished=self._finished,
         )
         self._story = Story(self._session, self._stage, self._outgoing, silent=self._silence)
+        self._session.join()
         await self._story.open(self._slot, self._opened)
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self._session.leave()
         self._story.begin_anew()
         self._stage.withdraw()
         self._stage.stop()
@@ -206,7 +208,7 @@ class Live:
             self._think()
 
     def _turn_to(self, character: CharacterFile) -> None:
-        self._attention.turned_to = character
+        self._attention.turn_to(character)
         self._warm()
         lines = greetings(character)
         if not self._silence():
@@ -245,7 +247,7 @@ class Live:
         self._stage.reply(character, text)
 
     def _open_microphone(self, message: protocol.ListenStart) -> None:
-        self._attention.whom()
+        self._attention.listen()
         self._stage.withdraw()
         self._listener = Listener(self._house.detector(), self._policy, message.rate, message.mode, self._barge_in)
         self._forget_speech()
@@ -267,7 +269,7 @@ class Live:
         return self._listener is not None and self._policy.speaking
 
     def _take(self, heard: list[ListenerEvent]) -> None:
-        if self._attention.turned_to is None:
+        if self._attention.facing is None:
             heard = [event for event in heard if isinstance(event, Partial)]
         for event in heard:
             match event:
@@ -357,10 +359,11 @@ class Live:
         """Tell the game what has been understood so far, unless it is the character's own voice, or nobody's."""
         if self._listener is None:
             return
-        if self._attention.turned_to is None or self._murmur:
+        facing = self._attention.facing
+        if facing is None or self._murmur:
             self._listener.partial_done()
         else:
-            self._tasks.start_soon(self._understand, samples, self._attention.turned_to, self._listener)
+            self._tasks.start_soon(self._understand, samples, facing, self._listener)
 
     async def _understand(self, samples: Samples, character: CharacterFile, listener: Listener) -> None:
         try:
@@ -386,13 +389,15 @@ class Live:
 
     def _warm(self, said: str = "") -> None:
         """Let the prompt be read before it is needed, with what has been said of it."""
-        if self._attention.turned_to is not None and not self._tasks.cancel_scope.cancel_called:
-            self._ahead.read(self._attention.turned_to.id, said)
+        facing = self._attention.facing
+        if facing is not None and not self._tasks.cancel_scope.cancel_called:
+            self._ahead.read(facing.id, said)
 
     def _think(self) -> None:
         self._paused_ms = None
         self._tell("thinking")
 
     def _tell(self, attitude: Attitude) -> None:
-        if self._attention.turned_to is not None:
-            self._outgoing.put(events.State(character=self._attention.turned_to.id, stage=attitude))
+        facing = self._attention.facing
+        if facing is not None:
+            self._outgoing.put(events.State(character=facing.id, stage=attitude))

@@ -326,6 +326,20 @@ class Session:
         """
         await self._lives.save(slot)
 
+    def join(self) -> None:
+        """The player begins to play in the world of the characters."""
+        self._lives.players[self._player.id] += 1
+
+    def leave(self) -> None:
+        """The player plays no more."""
+        self._lives.players[self._player.id] -= 1
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else plays in the world of the characters."""
+        players = self._lives.players
+        return players[self._player.id] == players.total()
+
     async def load(self, slot: str) -> None:
         """Go back to what was kept.
 
