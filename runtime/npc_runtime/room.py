@@ -39,6 +39,10 @@ from npc_runtime.traces import Traces, TurnRecord
 _log = logging.getLogger(__name__)
 
 
+_MOST_WORLDS = 64
+"""Games of different names; the memory of each stays open."""
+
+
 class Room:
     """The characters of a library, with the engines of this machine; see `server.live.Room`.
 
@@ -166,6 +170,9 @@ class Room:
         """What the characters of one game live through; games see nothing of one another."""
         world = self._worlds.get(name)
         if world is None:
+            if len(self._worlds) >= _MOST_WORLDS:
+                hint = "give `client.name` the name of the game, always the same, or start the runtime again"
+                raise InputError("There are too many games of different names.", hint=hint, code="too_many_games")
             world = self._worlds[name] = _World(name, self._settings, self._clock, self._warn)
             if self._tasks is not None:
                 self._tasks.start_soon(world.run)
