@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from npc_runtime.character.intent_stems import words_of
 from npc_runtime.character.intents import IntentMatcher
 
 DATA = Path(__file__).parents[1] / "data"
+BENCH = Path(__file__).parents[1] / "bench"
 
 
 def load(language: str) -> dict[str, Any]:
@@ -53,3 +56,32 @@ def test_the_sets_are_what_they_say(language: str) -> None:
         assert plain not in seen, line
         seen.add(plain)
     assert all(len(goal["examples"]) == 3 and len(goal["paraphrases"]) == 10 for goal in data["goals"])
+
+
+@pytest.fixture(scope="module")
+def lessons() -> Iterator[ModuleType]:
+    """The lines from which kinds are learnt."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCH))
+        import _kinds
+
+        yield _kinds
+
+
+@pytest.mark.parametrize("language", ["en", "de", "tr"])
+def test_kinds_were_not_learnt_from_lines_kept_aside(lessons: ModuleType, language: str) -> None:
+    data = load(language)
+    lines = [line for goal in data["goals"] for line in (*filter(kept_aside, goal["paraphrases"]), *goal["afterwards"])]
+    lines += [*filter(kept_aside, data["nothing"]), *data["nothing_afterwards"]]
+    aside = {" ".join(words_of(line, language)) for line in lines}
+    learnt = {" ".join(words_of(one.line, language)) for one in lessons.taught(language)}
+    assert len(learnt) > 4000
+    assert not aside & learnt
+
+
+def test_every_alternative_of_a_pattern_is_in_some_line(lessons: ModuleType) -> None:
+    made = lessons.lines_of("can|could_you mend|fix|patch_up my|| sword")
+    assert made == lessons.lines_of("can|could_you mend|fix|patch_up my|| sword")
+    assert len(made) <= 12 and all("  " not in line and line.endswith("sword") for line in made)
+    for word in ("can", "could you", "mend", "fix", "patch up", "my"):
+        assert any(word in line for line in made)
