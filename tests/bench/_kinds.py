@@ -13,7 +13,7 @@ import numpy as np
 from _common import ROOT
 from numpy.typing import NDArray
 
-from npc_runtime.character.intent_kinds import Floats, VectorKinds, WordKinds, marks, softmax
+from npc_runtime.character.intent_kinds import NOTHING, Floats, VectorKinds, WordKinds, marks, softmax
 
 _MOST_LINES = 12
 """Lines of a pattern."""
@@ -24,6 +24,8 @@ _SHARPNESS = 5.0
 _SPREAD = 8.0
 """The same for what an embedder's vector differs from the mean by."""
 _BATCH, _RATE, _PENALTY = 512, 0.02, 1e-4
+_IDLE = 0.5
+"""What lines that mean nothing count for, of all: so much of what players say is just talk."""
 _FAINT = 0.08
 """Weights below this are left out: the file is half as large, and finds as much."""
 
@@ -101,6 +103,9 @@ def _learn(rows: Floats, lines: Sequence[Taught], *, passes: int) -> tuple[tuple
     kinds = tuple(sorted({one.kind for one in lines}))
     wanted = np.array([kinds.index(one.kind) for one in lines])
     counts = np.array([one.weight for one in lines], np.float32)
+    idle = np.array([one.kind == NOTHING for one in lines])
+    counts[idle] *= _IDLE / counts[idle].sum()
+    counts[~idle] *= (1 - _IDLE) / counts[~idle].sum()
     counts /= counts.mean()
     rows = np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1)
     weights = np.zeros((rows.shape[1], len(kinds)), np.float32)

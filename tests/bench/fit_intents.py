@@ -30,7 +30,7 @@ from npc_runtime.character.memory.embedder import find_embedder
 
 _TEXT = ROOT / "assets" / "text"
 _STEPS, _RATE, _PENALTY = 1500, 0.05, 0.002
-_OFTEN = 2
+_OFTEN = 6
 """How much the goals count with all their kinds known, beside those with half of them and with none."""
 _NEVER = -30.0
 Matrix = NDArray[np.float64]

@@ -37,6 +37,8 @@ class Kinship(NamedTuple):
 
     same: float
     """Log of the chance that they are, as far as the kinds of the goal are known; at most about 0."""
+    agreed: float
+    """The chance itself, 0..1."""
     idle: float
     """The chance that the line wants nothing, as far as the kinds of the goal are known, 0..1."""
     strange: float
@@ -120,12 +122,13 @@ class Kin:
             chances: Of the line, shape (kinds,).
 
         Returns:
-            Shape (goals, 5): the fields of `Kinship` for each goal.
+            Shape (goals, 6): the fields of `Kinship` for each goal.
         """
-        same = np.log(np.minimum(self._shares @ chances, 1.0) + _LEAST)
-        idle, strange = chances[self._nothing], 1 - self._known
+        chance = np.minimum(self._shares @ chances, 1.0)
+        same, idle = np.log(chance + _LEAST), chances[self._nothing]
+        known, strange = self._known, 1 - self._known
         found: Floats = np.stack(
-            [self._known * same, self._known * idle, strange, strange * idle, strange * same], axis=1
+            [known * same, known * chance, known * idle, strange, strange * idle, strange * same], axis=1
         )
         return found
 
