@@ -37,8 +37,7 @@ REST_S = 0.25
 """Between two portions of old memories that get their vectors: the cores belong to the game and to the voices."""
 _PORTION = 8
 """Memories of a portion."""
-_PATIENCE_S = 15.0
-"""Longer than another process may keep the database locked."""
+_PATIENCE_S = 15.0  # longer than another process may keep the database locked
 _MOST_TALKS = 256
 """Conversations, the latest, of which the language and the names are known."""
 
@@ -136,6 +135,7 @@ class Chronicle:
         count: Count,
         mood: Pad = (0.0, 0.0, 0.0),
         recent: int = 0,
+        least: float = 0.0,
     ) -> Remembered:
         """What comes to a character's mind; nothing where that cannot be found out.
 
@@ -150,6 +150,7 @@ class Chronicle:
             count: The tokens of texts, such as `LanguageModel.count`.
             mood: What the character feels.
             recent: How many of the latest utterances of the two the prompt holds anyway.
+            least: See `candidates`.
         """
         self._note(npc, player, language, names)
         if room <= 0:
@@ -167,6 +168,7 @@ class Chronicle:
                 mood=mood,
                 names=names,
                 known={memory.id for memory in talk},
+                least=least,
             )
 
         nothing: list[Line] = []

@@ -19,6 +19,8 @@ from npc_runtime.scene import Player, Scene
 
 _SMALL_ROOM, _ROOM = 32, 300
 """Tokens of a prompt that memories may take with a small model, and with others."""
+_TELLING = 0.3
+"""Importance from which on a small model is told of an experience: small talk only confuses it, and takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,7 @@ class Life:
             count=count,
             mood=inner.person.affect.mood,
             recent=2 * recent,
+            least=_TELLING if small else 0.0,
         )
 
     @property

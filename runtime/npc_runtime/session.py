@@ -115,6 +115,7 @@ class Session:
         character = self.library.character(name)
         await self.ready(character)
         if not said:
+            self._natures.warm(character)
             await self._lives.of(character, self._player).warm()
         thoughts: tuple[str, ...] = ()
         if said and self._mind.small:  # what comes to mind is told before the words that it is about

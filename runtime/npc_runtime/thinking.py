@@ -15,6 +15,7 @@ from npc_runtime.character.colour import phrase
 from npc_runtime.character.goal_state import Moment
 from npc_runtime.character.impulse import Occasion
 from npc_runtime.character.inner import Inner
+from npc_runtime.character.words import content_words
 from npc_runtime.chronicle import Remembered
 from npc_runtime.clock import Clock
 from npc_runtime.content.action import ActionOption
@@ -94,7 +95,7 @@ class Thinking:
         A small model makes little of it, and its player waits for every token: it remembers when it is asked something.
         """
         cast, small = self._cast, self._mind.small
-        if small and not _QUESTION.search(about):
+        if small and not (_QUESTION.search(about) and content_words(about, cast.character.language)):
             return Remembered((), ())
         recent = len(cast.history) - len(introduction(cast.character) if small else ())
         return await cast.life.recall(about, inner, cast.scene, small=small, count=self._mind.count, recent=recent)

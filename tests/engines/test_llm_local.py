@@ -243,7 +243,6 @@ async def test_it_is_gone_when_its_parent_is_killed(local_engine: str, gguf: Pat
         import anyio
         from npc_runtime.llm.child import ChildConfig
         from npc_runtime.llm.process import ModelProcess
-from npc_runtime.llm.prompt import estimated_tokens
 
         async def main():
             process = ModelProcess(ChildConfig({local_engine!r}, {str(gguf)!r}, "", 512, 1, 0, 1, 1, 0))

@@ -316,6 +316,7 @@ async def test_what_is_no_answer_is_said_to_be_none(serve: "Serve", act: str, ou
     assert len(measured.errors) == (act == "failed")
 
 
+@pytest.mark.timeout(300)  # a turn whose end was slept through is waited for, for 90 s, before the next
 async def test_a_line_in_which_the_benchmark_stood_still_is_not_counted(serve: "Serve") -> None:
     async def sleep_through() -> None:
         await anyio.sleep(1.5)

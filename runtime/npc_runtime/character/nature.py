@@ -61,6 +61,8 @@ class Natures:
 
     library: Library
     _made: dict[str, Nature] = field(default_factory=dict)
+    _warm: set[str] = field(default_factory=set)
+    """Ids of those who are ready."""
     _shelves: dict[tuple[int, str], tuple[KnowledgeFile, Shelf]] = field(default_factory=dict)
     """By identity of the pack, which is kept alive beside its shelf, and language."""
 
@@ -72,8 +74,11 @@ class Natures:
         return made
 
     def warm(self, character: CharacterFile) -> None:
-        """Make a character ready as far as its first turn would have to wait for it; takes a tenth of a second."""
+        """Make a character ready as far as its first turn would wait for it; takes a tenth of a second, once."""
         nature = self.of(character)
+        if character.id in self._warm:
+            return
+        self._warm.add(character.id)
         text = f"{character.name}?"
         assess(text, character.language, character.persona.traits)
         check_line(text, nature.levels, character.language)
@@ -97,6 +102,7 @@ class Natures:
         """Go on with another library, such as the same one edited."""
         self.library = library
         self._made.clear()
+        self._warm.clear()
         self._shelves.clear()
 
     async def _give_vectors(self, nature: Nature, lender: Lender) -> None:

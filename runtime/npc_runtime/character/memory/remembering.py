@@ -32,6 +32,7 @@ def candidates(
     mood: Pad,
     names: Mapping[str, str],
     known: Collection[int],
+    least: float = 0.0,
 ) -> list[Line]:
     """What could go into a prompt: what has to do with the query, and what matters so much that it needs no reason.
 
@@ -48,6 +49,7 @@ def candidates(
         mood: What the character feels.
         names: What characters and players are called, by their ids.
         known: Ids of the experiences that are in the prompt anyway.
+        least: How important, 0..1, an experience must be; above 0 there are no summaries either.
 
     Returns:
         The most valuable first, none twice.
@@ -57,10 +59,10 @@ def candidates(
     """
     most = MOST_MEMORIES + len(known)
     memories = recall.memories(query, npc=npc, player=player, now=now, language=language, mood=mood, limit=most)
-    found = [memory for memory in memories if memory.id not in known]
+    found = [memory for memory in memories if memory.id not in known and memory.importance >= least]
     asked = [memory for memory in found if memory.fits]
     summaries = recall.summaries(query, npc=npc, player=player, now=now, language=language)
-    gists = list(_telling(summaries, asked, known))
+    gists = [] if least else list(_telling(summaries, asked, known))
     unasked = [
         memory for memory in found if not memory.fits and memory.importance >= VALUABLE and not _told(memory, gists)
     ]
