@@ -15,6 +15,7 @@ from npc_runtime.character.emotion import INTENSITY
 from npc_runtime.character.goal_state import GoalState, Moment
 from npc_runtime.character.goals import Firing, Line, Occurrence
 from npc_runtime.character.inner import Inner
+from npc_runtime.character.memory.embedder import Vectors
 from npc_runtime.character.nature import Nature
 from npc_runtime.character.prospects import News, take_in
 from npc_runtime.character.refusals import RefusalKind, refusals
@@ -100,7 +101,9 @@ class Occasion:
     """Whether the model is small: it is not trusted with telling that it keeps a secret."""
 
 
-def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impulse:
+def respond(
+    nature: Nature, inner: Inner, text: str, occasion: Occasion, vector: Vectors | None = None
+) -> Impulse:
     """What a character does about what is said to it.
 
     Args:
@@ -108,6 +111,7 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impu
         inner: Its state, at this moment.
         text: What is said.
         occasion: What holds.
+        vector: What is said as the embedder's query, shape (dimensions,); None: the words alone count.
     """
     character = nature.character
     appraised = assess(text, character.language, character.persona.traits)
@@ -121,10 +125,11 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impu
         reason = Reason(concern.notice, f"{character.name} does not take up {concern.term!r}.")
         return Impulse(inner, (_refusal(nature, concern.kind, occasion),), reasons=(reason,))
     if not occasion.among_themselves:
-        line = Line(text, nature.names)
+        line = Line(text, nature.names, vector)
         firings = nature.goals.cascade(line, occasion.facts, inner.bond.goals, occasion.moment)
         if firings:
-            return _carried_out(nature, inner, firings, text, occasion, stimuli, changes)
+            found = _known(nature, inner, text, occasion, vector)
+            return _carried_out(nature, inner, firings, found, occasion, stimuli, changes)
     inner = _moved(inner, stimuli, changes)
     verdict = judge(text, nature.world.including(occasion.scene), character.knowledge.filter)
     if verdict is not None and verdict.refused:
