@@ -8,9 +8,9 @@ import numpy as np
 
 from npc_runtime.clock import Clock
 
-_EVERY = 0.05
+_EVERY = 0.2
 """Seconds between two looks."""
-_KEPT = 6000
+_KEPT = 1500
 """Looks that are kept: five minutes."""
 
 

@@ -1,6 +1,5 @@
 """Thinking: from the player's words to what the model means, through prompt, grammar, model and parser."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from npc_runtime.actions.options import possible
 from npc_runtime.actions.plausible import plausible
 from npc_runtime.actions.situation import Situation
 from npc_runtime.cast import Cast
+from npc_runtime.character.asking import asks
 from npc_runtime.character.colour import phrase
 from npc_runtime.character.goal_state import Moment
 from npc_runtime.character.impulse import Occasion
@@ -28,7 +28,6 @@ from npc_runtime.trace import Trace
 
 _REPLY_TOKENS = 45
 """Tokens a sentence may take, its tags included."""
-_QUESTION = re.compile(r"[?？؟]")
 _RECENT = 3
 """Lines before this one that say what "it" and "there" are."""
 _SILENT = frozenset({"no_speech", "empty_reply"})
@@ -89,16 +88,29 @@ class Thinking:
         self.settled: Mapping[str, Mapping[str, str]] = {}
         """Action → arguments that nobody has to write, as they can only have one value."""
 
-    async def recall(self, about: str, inner: Inner) -> Remembered:
+    async def recall(self, about: str, inner: Inner, facts: Sequence[str]) -> Remembered:
         """What comes to the character's mind, as far as there is room for it in the prompt.
 
-        A small model makes little of it, and its player waits for every token: it remembers when it is asked something.
+        A small model makes little of it, and its player waits for every token: it remembers when it is asked something
+        that it does not know.
+
+        Args:
+            about: What is being talked about.
+            inner: The character's state.
+            facts: What it knows about that.
         """
         cast, small = self._cast, self._mind.small
-        if small and not (_QUESTION.search(about) and content_words(about, cast.character.language)):
+        if small and not self._wondered(about, facts):
             return Remembered((), ())
         recent = len(cast.history) - len(introduction(cast.character) if small else ())
         return await cast.life.recall(about, inner, cast.scene, small=small, count=self._mind.count, recent=recent)
+
+    def _wondered(self, about: str, facts: Sequence[str]) -> bool:
+        """Whether somebody asks what only memory can tell."""
+        cast, language = self._cast, self._cast.character.language
+        if facts or relevant_facts(cast.scene.facts, about):
+            return False
+        return bool(asks(about, language, cast.nature.names) and content_words(about, language))
 
     async def run(self, player_line: str, mindset: Mindset, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
         """Let the model write, and pass on what it means as it comes.

@@ -288,7 +288,7 @@ class Turn:
     async def _ask(self, about: str, impulse: Impulse) -> None:
         """Let the model speak."""
         bearing = self._bearing
-        remembered = await self._thinking.recall(about, bearing.inner)
+        remembered = await self._thinking.recall(about, bearing.inner, impulse.facts)
         self.recalled = remembered.ids
         mindset = Mindset(
             inner=bearing.inner,

@@ -114,6 +114,13 @@ def test_a_key_brings_a_fact_to_mind(language: str, key: str, line: str, found: 
     assert (known.recall(line, Standing()).facts == ("Xyzzy.",)) is found
 
 
+def test_what_only_one_word_of_the_line_points_to_may_not_be_meant() -> None:
+    known = knowledge(Fact(text="Thora pays on time."), Fact(text=BRIDGE))
+    found = known.recall("That is more than I can pay.", Standing())
+    assert found.facts == ("Thora pays on time.",) and not found.meant
+    assert known.recall("The north bridge is rotten.", Standing()).meant == (BRIDGE,)
+
+
 def test_a_key_counts_as_much_as_the_best_words_and_priority_decides() -> None:
     def first(priority: float) -> str:
         whispered = Fact(text="Pell drinks.", keys=("the watch",), priority=priority)
@@ -127,7 +134,7 @@ def test_a_key_counts_as_much_as_the_best_words_and_priority_decides() -> None:
 def test_the_key_of_a_fact_that_only_others_know_changes_nothing() -> None:
     others = Fact(text="The bridge, the bridge, the rotten north bridge!", keys=("bridge",), known_by=("thora",))
     line = "Is the rotten north bridge open?"
-    assert knowledge(others, Fact(text=BRIDGE)).recall(line, Standing()) == Recall((BRIDGE,))
+    assert knowledge(others, Fact(text=BRIDGE)).recall(line, Standing()) == Recall((BRIDGE,), meant=(BRIDGE,))
 
 
 def test_the_key_of_a_secret_brings_it_up_only_when_it_is_asked_for() -> None:

@@ -222,6 +222,7 @@ def test_folders_that_come_later(write: Write, tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_changes_come_by_themselves(mod: Reloader, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(reload, "SOON_SECONDS", 0.001)
     wanted = ["brewer", "butcher"]
     write("characters/bea.yaml", BEA.replace("baker", wanted[0]))
     found = []

@@ -10,6 +10,7 @@ from typing import Literal
 
 from npc_runtime.character.affect import Stimulus
 from npc_runtime.character.appraisal import assess
+from npc_runtime.character.asking import asks
 from npc_runtime.character.boundary import judge
 from npc_runtime.character.emotion import INTENSITY
 from npc_runtime.character.goal_state import GoalState, Moment
@@ -98,7 +99,8 @@ class Occasion:
     among_themselves: bool = False
     """Whether another character speaks: goals are about what the player says."""
     small: bool = False
-    """Whether the model is small: it is not trusted with telling that it keeps a secret."""
+    """Whether the model is small: it is not trusted with telling that it keeps a secret, and repeats what it is told,
+    whether that was asked for or not."""
 
 
 def respond(
@@ -144,7 +146,8 @@ def respond(
         if occasion.small:
             return Impulse(inner, (_refusal(nature, "secret", occasion),), reasons=reasons)
         told += ("You are asked for something that you keep to yourself: do not tell it.",)
-    return Impulse(inner, (ASK,), told, (*found.facts, *found.always), reasons=reasons)
+    facts = found.facts if not occasion.small or asks(text, character.language, nature.names) else found.meant
+    return Impulse(inner, (ASK,), told, (*facts, *found.always), reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True)

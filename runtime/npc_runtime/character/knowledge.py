@@ -183,6 +183,8 @@ class Recall:
     """Whether the line asks for a secret that is not to be told now: the character may say that it will not talk."""
     always: tuple[str, ...] = ()
     """What is in mind besides, whatever is said; together with `facts` within the bounds of the recall."""
+    meant: tuple[str, ...] = ()
+    """Those of the facts that more than a single word of the line points to."""
 
 
 class Knowledge:
@@ -234,6 +236,7 @@ class Knowledge:
         always = self._always(situation, awareness, most // 2, most_chars // 2)
         most, room = most - len(always), most_chars - sum(map(len, always))
         kept: list[str] = []
+        meant: list[str] = []
         withheld = False
         best = 0.0
         weights = _weights(line, recent, self._language)
@@ -246,20 +249,20 @@ class Knowledge:
             if score < _RELEVANT * best:
                 continue
             if text in always:  # it has its room already
-                kept.append(text)
                 most += 1
+            elif len(kept) >= most:
                 continue
-            if len(kept) >= most:
-                continue
-            if len(text) > room:
+            elif len(text) > room:
                 if kept:
                     continue
                 text = text[:room].rpartition(" ")[0]
-            kept.append(text)
-            room -= len(text)
-        return Recall(
-            tuple(text for text in kept if text), withheld, tuple(text for text in always if text not in kept)
-        )
+                room = 0
+            else:
+                room -= len(text)
+            if text:
+                kept.append(text)
+                meant += [text] if match.meant else []
+        return Recall(tuple(kept), withheld, tuple(text for text in always if text not in kept), tuple(meant))
 
     def _always(self, situation: conditions.Facts, awareness: Awareness, most: int, room: int) -> list[str]:
         """What is always in mind, as far as there is room: by priority, then in the order of the files."""

@@ -16,8 +16,10 @@ from npc_runtime.content.content_file import Stamp, stamps
 from npc_runtime.content.library import KINDS, Library
 from npc_runtime.errors import ContentError, Problem
 
-LOOK_SECONDS = 0.2
-"""Time between two looks."""
+LOOK_SECONDS = 0.5
+"""Time between two looks while nothing changes."""
+SOON_SECONDS = 0.15
+"""The same while something does."""
 SETTLED = 1
 """Looks at which nothing more may have changed before files are read: editors empty a file before they write it."""
 DOUBTFUL = 3
@@ -60,7 +62,7 @@ class Reloader:
     async def changes(self) -> AsyncIterator[Change]:
         """Every change, as soon as the files of it are whole; many at once are one."""
         while True:
-            await anyio.sleep(LOOK_SECONDS)
+            await anyio.sleep(LOOK_SECONDS if self._seen == self.library.stamps else SOON_SECONDS)
             # The disk may be slow, and the event loop carries sound; nobody who leaves waits for a look that hangs.
             change = await anyio.to_thread.run_sync(self.look, abandon_on_cancel=True)
             if change is not None:

@@ -61,8 +61,10 @@ def candidates(
     memories = recall.memories(query, npc=npc, player=player, now=now, language=language, mood=mood, limit=most)
     found = [memory for memory in memories if memory.id not in known and memory.importance >= least]
     asked = [memory for memory in found if memory.fits]
-    summaries = recall.summaries(query, npc=npc, player=player, now=now, language=language)
-    gists = [] if least else list(_telling(summaries, asked, known))
+    gists: list[Summary] = []
+    if not least:
+        summaries = recall.summaries(query, npc=npc, player=player, now=now, language=language)
+        gists = list(_telling(summaries, asked, known))
     unasked = [
         memory for memory in found if not memory.fits and memory.importance >= VALUABLE and not _told(memory, gists)
     ]
