@@ -97,8 +97,7 @@ class Chronicle:
         self._embedder: EmbedderName = embedder
         self._warn = warn
         self._find = find
-        self._lent: Embedder | None = None
-        """Of the lane's thread, too, once it is there."""
+        self._lent: Embedder | None = None  # of the lane's thread, too, once it is there
         self._told: set[str] = set()
         self._talks: OrderedDict[tuple[str, str], _Talk] = OrderedDict()
         """The latest last."""

@@ -109,7 +109,8 @@ def _learn(rows: Floats, lines: Sequence[Taught], *, passes: int) -> tuple[tuple
     counts /= counts.mean()
     rows = np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1)
     weights = np.zeros((rows.shape[1], len(kinds)), np.float32)
-    mean, square = np.zeros_like(weights), np.zeros_like(weights)
+    mean: NDArray[np.floating] = np.zeros_like(weights)
+    square: NDArray[np.floating] = np.zeros_like(weights)
     order, step = np.random.default_rng(0), 0
     for turn in range(passes):
         shuffled = order.permutation(len(rows))

@@ -1,4 +1,4 @@
-"""Learns what tells the kinds of intents, and what each piece of evidence for a goal counts; writes both to `assets/text`.
+"""Learns what tells the kinds of intents, and what each piece of evidence for a goal counts, into `assets/text`.
 
 Kinds are learnt from `tests/data/intent_kinds_*.txt`; see `_kinds.py`. What evidence counts is found with the half of
 the lines in `tests/data/intents_*.json` that is for tuning, as in `bench_intents.py`. Those goals are all of kinds that

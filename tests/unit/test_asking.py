@@ -5,15 +5,33 @@ import pytest
 from npc_runtime.character.asking import asks
 
 ASKING = {
-    "en": ["Who lives in the north?", "what about the mine", "Tell me about the mine.", "Do you trust the Guild", "You know where she is?"],
+    "en": [
+        "Who lives in the north?",
+        "what about the mine",
+        "Tell me about the mine.",
+        "Do you trust the Guild",
+        "You know where she is?",
+    ],
     "de": ["Wer wohnt im Norden?", "was ist mit der Brücke", "Erzähl mir von der Mine.", "Weißt du, wo Thora ist"],
     "tr": ["Kuzeyde kim yaşıyor?", "Köprüye ne oldu", "Bana madenden bahset.", "Thora nerede?"],
     "fr": ["Où est Thora ?"],
     "zh": ["铁匠在哪里？"],
 }
 NOT_ASKING = {
-    "en": ["Good morning.", "That is more than I can pay.", "I need a new axe.", "I have come a long way.", "Can I get an ale?", ""],
-    "de": ["Guten Morgen.", "Das ist mehr, als ich zahlen kann.", "Ich brauche eine neue Axt.", "Kann ich ein Bier haben?"],
+    "en": [
+        "Good morning.",
+        "That is more than I can pay.",
+        "I need a new axe.",
+        "I have come a long way.",
+        "Can I get an ale?",
+        "",
+    ],
+    "de": [
+        "Guten Morgen.",
+        "Das ist mehr, als ich zahlen kann.",
+        "Ich brauche eine neue Axt.",
+        "Kann ich ein Bier haben?",
+    ],
     "tr": ["Günaydın.", "Bu param yetmez.", "Yeni bir balta lazım.", "Bir bira alabilir miyim?"],
     "fr": ["Bonjour."],
 }

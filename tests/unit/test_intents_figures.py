@@ -25,24 +25,21 @@ def kept_aside(line: str) -> bool:
     return hashlib.sha256(line.encode()).digest()[0] % 2 == 1
 
 
-@pytest.mark.parametrize(
-    ("language", "best", "right", "false"), [("en", 0.85, 0.7, 0.12), ("de", 0.85, 0.7, 0.12), ("tr", 0.76, 0.59, 0.09)]
-)
-def test_figures(language: str, best: float, right: float, false: float) -> None:
+@pytest.mark.parametrize("language", ["en", "de", "tr"])
+def test_figures(language: str) -> None:
+    """By words alone, over the half kept aside and the lines that were written afterwards, taken together."""
     data = load(language)
     matcher = IntentMatcher([goal["examples"] for goal in data["goals"]], language)
-    first = fires = lines = 0
+    fires = lines = 0
     for number, goal in enumerate(data["goals"]):
         for line in [*filter(kept_aside, goal["paraphrases"]), *goal["afterwards"]]:
             lines += 1
-            likely, sure = matcher.best(line), matcher.match(line)
-            first += likely is not None and likely.goal == number
+            sure = matcher.match(line)
             fires += sure is not None and sure.goal == number
     nothing = [*filter(kept_aside, data["nothing"]), *data["nothing_afterwards"]]
     wrong = sum(matcher.match(line) is not None for line in nothing)
-    assert first / lines >= best
-    assert fires / lines >= right
-    assert wrong / len(nothing) <= false
+    assert fires / lines >= 0.85
+    assert wrong / len(nothing) <= 0.05
 
 
 @pytest.mark.parametrize("language", ["en", "de", "tr"])

@@ -1,4 +1,4 @@
-"""The embedder as the chronicle lends it: to goals and packs in the background, and to a turn that asks for its line."""
+"""The embedder as the chronicle lends it: to goals and packs in the background, and to a turn for its line."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.anyio
 Result = TypeVar("Result")
 SMITH = CharacterFile.model_validate(
     {
-        "id": "smith",
         "name": "Brynja",
         "persona": {"summary": "A smith."},
         "knowledge": {"facts": ["The bridge is out."]},
@@ -34,7 +33,7 @@ SMITH = CharacterFile.model_validate(
             {"id": "buy", "when": {"intent": ["I want to buy a sword"]}, "do": [{"say": "Aye."}]},
         ],
     }
-)
+).with_id("smith")
 
 
 class Letters:
@@ -104,7 +103,7 @@ async def until(true: Callable[[], Any]) -> None:
 async def lent(chronicle: Chronicle) -> None:
     """Wait until the embedder is there."""
     with anyio.fail_after(60):
-        while await chronicle.meaning(lambda embedder: embedder.name) is None:
+        while await chronicle.meaning(lambda embedder: embedder.name) is None:  # noqa: ASYNC110
             await anyio.sleep(0.005)
 
 

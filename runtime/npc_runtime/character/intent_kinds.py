@@ -173,9 +173,7 @@ def word_kinds(language: str) -> WordKinds | None:
         return None
     with np.load(bundled("assets", "text", _FILE.format(language))) as file:
         places = {mark: place for place, mark in enumerate(_lines(file["marks"]))}
-        return WordKinds(
-            _lines(file["kinds"]), language, places, file["weights"], float(file["step"]), file["bias"]
-        )
+        return WordKinds(_lines(file["kinds"]), language, places, file["weights"], float(file["step"]), file["bias"])
 
 
 @cache

@@ -19,9 +19,9 @@ _SHARED, _DECLINED = Evidence._fields.index("shared"), Evidence._fields.index("d
 
 MAX_EXAMPLES = 2000
 """Examples of one character that are compared; later ones only count word for word."""
-THRESHOLD = 0.5
-"""Confidence from which a line means a goal: more likely than that it means nothing. Lower fires more goals nobody
-meant, higher misses more that somebody did: `tests/bench/bench_intents.py` shows both for other values."""
+THRESHOLD = 0.7
+"""Confidence from which a line means a goal. Lower fires more goals nobody meant, higher misses more that somebody did,
+and the model still answers those: `tests/bench/bench_intents.py` says how it was chosen, and shows other values."""
 RIVAL = 1.0
 """Log-odds by which a goal may lie behind the best and still be what is meant, should the best not be able to start."""
 _FEWEST_EXAMPLES = 8

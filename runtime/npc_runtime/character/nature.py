@@ -63,6 +63,8 @@ class Natures:
     _made: dict[str, Nature] = field(default_factory=dict)
     _warm: set[str] = field(default_factory=set)
     """Ids of those who are ready."""
+    _learning: set[str] = field(default_factory=set)
+    """Ids of those who are given their vectors now: several worlds lend an embedder."""
     _shelves: dict[tuple[int, str], tuple[KnowledgeFile, Shelf]] = field(default_factory=dict)
     """By identity of the pack, which is kept alive beside its shelf, and language."""
 
@@ -93,9 +95,15 @@ class Natures:
             lender: Has the embedder, such as a `Chronicle`.
         """
         while True:
-            for nature in list(self._made.values()):
-                if not nature.by_meaning:
-                    await self._give_vectors(nature, lender)
+            due = [nature for nature in self._made.values() if not nature.by_meaning]
+            if due and await lender.meaning(lambda embedder: embedder.name, rank=BACKGROUND) is not None:
+                for nature in due:
+                    if nature.character.id not in self._learning:
+                        self._learning.add(nature.character.id)
+                        try:
+                            await self._give_vectors(nature, lender)
+                        finally:
+                            self._learning.discard(nature.character.id)
             await anyio.sleep(_REST_S)
 
     def replace(self, library: Library) -> None:
