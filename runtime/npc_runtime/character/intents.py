@@ -19,7 +19,7 @@ _SHARED, _DECLINED = Evidence._fields.index("shared"), Evidence._fields.index("d
 
 MAX_EXAMPLES = 2000
 """Examples of one character that are compared; later ones only count word for word."""
-THRESHOLD = 0.7
+THRESHOLD = 0.6
 """Confidence from which a line means a goal. Lower fires more goals nobody meant, higher misses more that somebody did,
 and the model still answers those: `tests/bench/bench_intents.py` says how it was chosen, and shows other values."""
 RIVAL = 1.0
