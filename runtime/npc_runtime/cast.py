@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.character.memory.embedder import Vectors
 from npc_runtime.character.nature import Nature
 from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.character import CharacterFile
@@ -62,3 +63,7 @@ class Cast:
     history: tuple[Exchange, ...] = ()
     roster: tuple[str, ...] = ()
     """Names of the other characters, into whose mouths no words may be put."""
+
+    async def vector(self, text: str) -> Vectors | None:
+        """What is said as the embedder's query, shape (dimensions,); None, at once, where the words alone count."""
+        return await self.life.vector(text) if self.nature.by_meaning else None

@@ -9,10 +9,11 @@ from typing import Any
 import anyio
 
 from npc_runtime.character.inner import Bond, Inner, Person
+from npc_runtime.character.memory.embedder import Vectors
 from npc_runtime.character.memory.importance import Origin, weigh
 from npc_runtime.character.memory.records import Changes, Experience, Source, StateDocument
 from npc_runtime.character.memory.remembering import Count
-from npc_runtime.chronicle import Chronicle, Remembered, prompt_room
+from npc_runtime.chronicle import Chronicle, Remembered
 from npc_runtime.clock import Clock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import InputError, NpcError
@@ -20,6 +21,8 @@ from npc_runtime.scene import Player, Scene
 
 _MOST_BONDS = 4096
 """Characters, times players, that are held; of others there is what was written."""
+_SMALL_ROOM, _ROOM = 32, 300
+"""Tokens of a prompt that memories may take with a small model, and with others."""
 _TELLING = 0.3
 """Importance from which on a small model is told of an experience: small talk only confuses it, and takes its time."""
 
@@ -294,6 +297,13 @@ class Life:
         """What the two are called, by their ids."""
         return {self._character.id: self._character.name, self._player.id: self._player.name}
 
+    async def vector(self, text: str) -> Vectors | None:
+        """What is said as the embedder's query, shape (dimensions,); None without an embedder."""
+        chronicle = self._lives.chronicle
+        if chronicle is None:
+            return None
+        return await chronicle.meaning(lambda embedder: embedder.embed([text], query=True)[0])
+
     async def warm(self) -> None:
         """Make ready what the first question of a talk would have to wait for."""
         if self._lives.chronicle is not None:
@@ -347,6 +357,16 @@ class Life:
         await lives.chronicle.commit(
             Changes(experiences=tuple(experiences), states=states, recalled=tuple(recalled), game_time=time)
         )
+
+
+def prompt_room(tokens: int, *, small: bool) -> int:
+    """How many tokens of a prompt memories may take.
+
+    Args:
+        tokens: The setting `memory.tokens`; 0: what suits the model.
+        small: Whether the model is small.
+    """
+    return tokens or (_SMALL_ROOM if small else _ROOM)
 
 
 def _named(slot: str) -> str:

@@ -138,7 +138,7 @@ class Room:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             for world in self._worlds.values():
-                tasks.start_soon(world.run)
+                tasks.start_soon(world.run, self._natures)
             tasks.start_soon(self._lag.run)
             tasks.start_soon(self._follow_files)
             await self._prepare(self._natures.library.characters())
@@ -175,7 +175,7 @@ class Room:
                 raise InputError("There are too many games of different names.", hint=hint, code="too_many_games")
             world = self._worlds[name] = _World(name, self._settings, self._clock, self._warn)
             if self._tasks is not None:
-                self._tasks.start_soon(world.run)
+                self._tasks.start_soon(world.run, self._natures)
         return world
 
     def _warn(self, error: NpcError) -> None:
@@ -219,14 +219,14 @@ class _World:
         self.opened = anyio.Event()
         """Set once it may be used."""
 
-    async def run(self) -> None:
-        """Keep the memory open until cancelled."""
+    async def run(self, natures: Natures) -> None:
+        """Keep the memory open, and lend its embedder to the characters, until cancelled."""
         if self._chronicle is None:
             self.opened.set()
             return
         async with self._chronicle:
             self.opened.set()
-            await anyio.sleep_forever()
+            await natures.learn(self._chronicle)
 
 
 @asynccontextmanager

@@ -121,7 +121,7 @@ class Session:
         if said and self._mind.small:  # what comes to mind is told before the words that it is about
             cast = self._cast(character, self._player, Ledger())
             occasion = occasion_of(cast, cast.life.inner, self._clock, number=self.turns + 1, small=True)
-            impulse = respond(cast.nature, cast.life.inner, said, occasion)
+            impulse = respond(cast.nature, cast.life.inner, said, occasion, await cast.vector(said))
             thoughts = small_thoughts(cast, impulse.facts, (), said, impulse.instructions)
         beginning = messages(
             self._system(character),

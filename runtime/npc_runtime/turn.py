@@ -250,9 +250,11 @@ class Turn:
         self._trace.mark("total")
 
     async def _answer(self, player_line: str) -> None:
+        with self._trace.engine():
+            vector = await self.cast.vector(player_line)
         inner = self.cast.life.inner
         occasion = occasion_of(self.cast, inner, self._clock, number=self.number, small=self._small)
-        await self._follow(respond(self.cast.nature, inner, player_line, occasion), player_line)
+        await self._follow(respond(self.cast.nature, inner, player_line, occasion, vector), player_line)
 
     async def _follow(self, impulse: Impulse, about: str) -> None:
         """Do what the character's author and the engine are certain of, and ask the model where it comes to that."""
