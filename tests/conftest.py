@@ -17,11 +17,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 class _ByFile(LoadScopeScheduling):
-    """Tests of one file share what it made ready, and real engines are not run against one another for the cores."""
+    """Tests of one file share what it made ready, and real engines do not compete for the cores with one another.
+
+    But for those that a command starts: one process would have nothing to do while the other ran all of them.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "engines" if "engines" in Path(file).parts else file
+        file = Path(nodeid.partition("::")[0])
+        return "engines" if "engines" in file.parts and not file.name.startswith("test_cli") else str(file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
