@@ -2,8 +2,8 @@
 
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -39,6 +39,8 @@ from npc_runtime.traces import Traces, TurnRecord
 _log = logging.getLogger(__name__)
 
 
+_NEW_OBJECTS = 10_000
+"""That many may be made before the garbage collector looks at them: about half a turn."""
 _MOST_WORLDS = 64
 """Games of different names; the memory of each stays open."""
 
@@ -249,11 +251,25 @@ async def open_room(library: Library, settings: Settings, *, seed: int | None = 
         async with running(settings, characters) as engines, anyio.create_task_group() as tasks:
             room = Room(library, engines, settings, traces, seed=seed)
             tasks.start_soon(room.run)
-            # The garbage collector takes a tenth of a second to look through what stays anyway, and nothing moves then.
-            gc.collect()
-            gc.freeze()
             try:
-                yield room
+                with _seldom_collected():
+                    yield room
             finally:
-                gc.unfreeze()
                 tasks.cancel_scope.cancel()
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """While characters talk, the garbage collector comes seldom, and leaves out what is there now.
+
+    It takes a tenth of a second to look through what stays anyway, and nothing moves then.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
