@@ -9,6 +9,7 @@ from npc_runtime.character.goals import Goals
 from npc_runtime.character.intent_words import name_words
 from npc_runtime.character.knowledge import Awareness, Knowledge, Shelf
 from npc_runtime.character.memory.embedder import Embedder
+from npc_runtime.character.orders import Orders, Reduce
 from npc_runtime.character.safety import Levels, check_line, levels_of
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.knowledge import KnowledgeFile
@@ -45,10 +46,13 @@ class Natures:
     Args:
         library: The characters; another library forgets what was made.
         embedder: Judges nearness of meaning; without one the words alone do.
+        reduce: Takes the values of an action's arguments out of a line; without it an order is known only by words that
+            are like its examples.
     """
 
     library: Library
     embedder: Embedder | None = None
+    reduce: Reduce | None = None
     _made: dict[str, Nature] = field(default_factory=dict)
     _warm: set[str] = field(default_factory=set)
     """Ids of those who are ready."""
@@ -85,12 +89,17 @@ class Natures:
         names = [character.name, *character.aliases]
         return Nature(
             character,
-            Goals(character.goals, character.language, self.embedder),
+            Goals(character.goals, character.language, self.embedder, self._orders(character)),
             Knowledge(character, self._on_shelves(packs, character.language), character.knowledge.groups),
             world_of(character, packs),
             levels_of(character.safety),
             name_words(names, character.language),
         )
+
+    def _orders(self, character: CharacterFile) -> Orders | None:
+        if self.reduce is None:
+            return None
+        return Orders(character.goals, self.library.actions_for(character), character.language, self.reduce)
 
     def _on_shelves(self, packs: Sequence[KnowledgeFile], language: str) -> list[Shelf]:
         language = language.split("-")[0]
