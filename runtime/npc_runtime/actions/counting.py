@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from npc_runtime.actions.mentions import anchors, names
 from npc_runtime.actions.spoken_words import Lexicon, lexicon
-from npc_runtime.actions.units import LITTLE, MUCH, Denial, Unit
+from npc_runtime.actions.units import LITTLE, MUCH, Denial, Unit, is_described
 from npc_runtime.content.action import Argument
 
 _BESIDE, _COUNTED, _BARE = 3, 2, 1
@@ -78,10 +78,12 @@ def _owner(
         return awaited, _BESIDE
     if kind == "weak":
         return "", 0
-    if after is not None and after in taken:
+    if after is not None and (after in taken or _of(said, after) in taken):
         if kind == "multiple":
             return "", 0
-        counting = [name for name, words in known.items() if any(lexicon(language).has("count", word) for word in words)]
+        counting = [
+            name for name, words in known.items() if any(lexicon(language).has("count", word) for word in words)
+        ]
         return (counting[0], _COUNTED) if len(counting) == 1 else ("", 0)
     if len(known) == 1 and (after is None or said[after].idle) and not _is_label(said, before, language):
         return next(iter(known)), _BARE
@@ -94,6 +96,12 @@ def _after(said: Sequence[Unit], place: int) -> int | None:
     while place < len(said) and not said[place].gap and said[place].text in ("of", "von", LITTLE, MUCH):
         place += 1
     return place if place < len(said) and not said[place].gap else None
+
+
+def _of(said: Sequence[Unit], after: int) -> int:
+    """What a measure is of, as the bread of "six slices of bread"; -1 for nothing."""
+    measured = after + 2 < len(said) and said[after + 1].text in ("of", "von") and not said[after + 1].gap
+    return after + 2 if measured else -1
 
 
 def _before(said: Sequence[Unit], place: int) -> int | None:
@@ -112,7 +120,7 @@ def _is_label(said: Sequence[Unit], before: int | None, language: str) -> bool:
 
 
 def _is_loose(said: Sequence[Unit], place: int, taken: frozenset[int], language: str) -> bool:
-    """Whether it is not certain that a number is meant: denied, one of two as in "three or four", or "more than ten"."""
+    """Whether a number is not certain: denied, one of two as in "three or four", or "more than ten"."""
     known = lexicon(language)
     if said[place].denial is not Denial.NONE:
         return True
@@ -140,7 +148,9 @@ _RANGE = ("and", "und", "ve", "to", "bis")
 
 
 def _denied(said: Sequence[Unit], words: frozenset[str], language: str) -> list[int]:
-    """Places where an argument is named and denied: "no shots" are 0 shots."""
+    """Places where an argument is named and denied: "no shots" are 0 shots, "not forty crowns" may be any other."""
     return [
-        at for at, unit in enumerate(said) if unit.denial is Denial.CLEAR and names(unit.text, words, language)
+        at
+        for at, unit in enumerate(said)
+        if unit.denial is Denial.CLEAR and not is_described(said, at) and names(unit.text, words, language)
     ]

@@ -13,13 +13,13 @@ from npc_runtime.actions.mentions import Found, Mention, anchors, find, names, n
 from npc_runtime.actions.situation import Situation
 from npc_runtime.actions.spoken_words import MAX_CHARACTERS, lexicon, tokens
 from npc_runtime.actions.things import MAX_THINGS, Named, named, points
-from npc_runtime.actions.units import Denial, Unit, is_particle, units
+from npc_runtime.actions.units import Denial, Unit, is_described, is_particle, units
 from npc_runtime.actions.values import Misfit, clean, value_of
 from npc_runtime.content.action import TARGET, ActionDefinition, Argument
 
 T = TypeVar("T")
 
-_QUOTED = re.compile("[\"“„«]([^\"“”„«»]{1,300})[\"”“»]")
+_QUOTED = re.compile('["“„«]([^"“”„«»]{1,300})["”“»]')
 _SENTENCE = re.compile(r"[.!?;]")
 
 
@@ -87,24 +87,23 @@ def _values(
     values: dict[str, str] = {}
     places = set(found.taken)
     for name, argument in definition.args.items():
-        if argument.type in ("enum", "boolean") and (value := _chosen(name, argument, found, said, corrected, language)):
+        if argument.type in ("enum", "boolean") and (
+            value := _chosen(name, argument, found, said, corrected, language)
+        ):
             values[name] = value
     things = _things(definition, around, said, language, situation, mentioned, corrected)
     for name, (token, at) in things.items():
         values[name] = token
         places |= at
     numbers = counted(said, definition.args, frozenset(places), language, awaited)
-    for name, written in _numbers(definition.args, numbers, corrected).items():
-        values[name] = written
+    values |= _numbers(definition.args, numbers, corrected)
     places |= {number.place for number in numbers}
     values |= _answers(definition, said, language, awaited, values)
     values |= _texts(definition, line, language, awaited)
     return {name: values[name] for name in (TARGET, *definition.args) if name in values}, said, places
 
 
-def _chosen(
-    name: str, argument: Argument, found: Found, said: Sequence[Unit], corrected: int, language: str
-) -> str:
+def _chosen(name: str, argument: Argument, found: Found, said: Sequence[Unit], corrected: int, language: str) -> str:
     """The one value of an enum or boolean that a line says; empty if it says none, or several."""
     mine = found.of(name)
     kept = _latest([one for one in mine if one.denial is Denial.NONE], corrected, lambda one: max(one.places))
@@ -126,8 +125,7 @@ def _is_refused(name: str, argument: Argument, found: Found, said: Sequence[Unit
     for at, unit in enumerate(said):
         if at in others or not (names(unit.text, own, language) or (unit.base and names(unit.base, own, language))):
             continue
-        described = at > 0 and not unit.gap and not said[at - 1].idle and said[at - 1].denial is not Denial.NONE
-        if (unit.denial is Denial.CLEAR and not described) or (unit.base and unit.denial is Denial.NONE):
+        if (unit.denial is Denial.CLEAR and not is_described(said, at)) or (unit.base and unit.denial is Denial.NONE):
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""Which spoken words are forms of a word, and which are near misses of speech recognition such as `latay` for `latte`."""
+"""Which spoken words are forms of a word, and which near misses of speech recognition, as `latay` is of `latte`."""
 
 import re
 from enum import IntEnum
@@ -35,6 +35,7 @@ _SPELLINGS = (
     (re.compile(r"gh(?=t|$)"), ""),
     (re.compile(r"^kn"), "n"),
     (re.compile(r"^wh"), "w"),
+    (re.compile(r"^y(?![aeiou])"), "i"),
     (re.compile(r"(.)\1+"), r"\1"),
 )
 
@@ -107,6 +108,8 @@ def _is_form(longer: str, word: str, language: str) -> bool:
         if not longer.startswith((word, soft)) or (rest[0] in "dt" and (rest[0] == "t") != (word[-1] in _VOICELESS)):
             return False
         return endings.fullmatch(rest) is not None
+    if language == "en" and longer.endswith("ves") and word in (longer[:-3] + "f", longer[:-3] + "fe"):
+        return True
     return longer.startswith(word) and endings.fullmatch(rest) is not None
 
 

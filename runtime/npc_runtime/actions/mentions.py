@@ -12,7 +12,6 @@ _JOINED = 7
 """Letters from which a value is also found where its words are joined or taken apart: `ameri cano`."""
 _MOST_WORDS = 6
 """Of one way to say a value."""
-_LINKS = frozenset("of the a an with von mit der die das den dem ein eine einen einem ile bir".split())
 _ANCHOR = 4
 """Letters of a word next to a number that may have one slip."""
 
@@ -75,7 +74,7 @@ class Found:
     """Units that say something."""
 
     def of(self, argument: str) -> list[Mention]:
-        """The mentions of one argument, in their order; what is only like a value counts where nothing else is there."""
+        """The mentions of one argument, in their order; a near miss counts where nothing else is there."""
         mine = [one for one in self.mentions if one.argument == argument]
         sure = [one for one in mine if not one.near] or mine
         return sorted(sure, key=lambda one: min(one.places))
@@ -147,15 +146,15 @@ def _chosen(contenders: Sequence[str], args: Mapping[str, Argument], awaited: st
     return needed[0] if len(needed) == 1 else ""
 
 
-def _mention(
-    values: frozenset[str], hit: _Hit, said: Sequence[Unit], forms: Sequence[_Form], language: str
-) -> Mention:
+def _mention(values: frozenset[str], hit: _Hit, said: Sequence[Unit], forms: Sequence[_Form], language: str) -> Mention:
     form, places = forms[0], hit.places
     lacking = any(said[place].base and said[place].text not in form.words for place in places)
     # The sugar of the value "no sugar" is always denied; what counts there is whether the "no" is.
     telling = [place for place in places if form.denying and denies(said[place].text, language)] or places
     denial = Denial.CLEAR if lacking else max(said[place].denial for place in telling)
-    return Mention(form.argument, values, frozenset(hit.places), denial, " ".join(form.words), hit.quality is Likeness.NEAR)
+    return Mention(
+        form.argument, values, frozenset(hit.places), denial, " ".join(form.words), hit.quality is Likeness.NEAR
+    )
 
 
 def _forms(name: str, argument: Argument, language: str) -> list[_Form]:
@@ -168,7 +167,9 @@ def _forms(name: str, argument: Argument, language: str) -> list[_Form]:
     forms = []
     for value, way in ways:
         said = units(way, language)
-        kept = [unit.text for unit in said if unit.text not in _LINKS] or [unit.text for unit in said]
+        kept = [unit.text for unit in said if not lexicon(language).has("links", unit.text)] or [
+            unit.text for unit in said
+        ]
         if not 0 < len(kept) <= _MOST_WORDS:
             continue
         spare = frozenset(
@@ -190,7 +191,7 @@ def denies(word: str, language: str) -> bool:
 
 
 def none_value(name: str, argument: Argument, language: str) -> str:
-    """The value of an enum that says that there is none, such as `none` or `no_sugar`; empty if it has no such value."""
+    """The value of an enum that says that there is none, such as `none` or `no_sugar`; empty without one."""
     own = anchors(name, argument, language)
     for value in argument.values:
         words = [unit.text for unit in units(value, language)]
@@ -211,7 +212,7 @@ def _hits(form: _Form, said: Sequence[Unit], named: frozenset[str], language: st
         hit = _at(form, said, at, named, language) or _joined(form, said, at, language)
         if hit is None and part:
             hit = _part(form, said, at, language)
-        if hit is not None:
+        if hit is not None and (hit.beside or part or not form.denying or len(form.words) > 1):  # "none" of what?
             found.append(hit)
     return found
 
@@ -221,11 +222,11 @@ def _at(form: _Form, said: Sequence[Unit], at: int, named: frozenset[str], langu
     places: list[int] = []
     qualities: list[Likeness] = []
     missing, place = 0, at
-    for number, word in enumerate(form.words):
-        here = _next(said, place, word, language) if places else at
+    for index, word in enumerate(form.words):
+        here = _next(said, place, word) if places else at
         quality = _like(said[here], word, language) if here < len(said) else Likeness.NONE
         if quality is Likeness.NONE or (here != at and said[here].gap == "."):
-            if number not in form.spare:
+            if index not in form.spare:
                 return None
             missing += 1
             continue
@@ -234,7 +235,8 @@ def _at(form: _Form, said: Sequence[Unit], at: int, named: frozenset[str], langu
         place = here + 1
     if not places:
         return None
-    if len(places) == 1 and said[at].number is not None and said[at].number.kind == "weak" and not missing:
+    number = said[at].number
+    if len(places) == 1 and number is not None and number.kind == "weak" and not missing:
         return None
     quality = min(qualities)
     if quality is Likeness.NEAR and len(places) > 1 and max(qualities) is Likeness.SAME:
@@ -258,7 +260,7 @@ def _like(unit: Unit, word: str, language: str) -> Likeness:
     return Likeness.NONE if unit.idle and like is Likeness.NEAR else like
 
 
-def _next(said: Sequence[Unit], place: int, word: str, language: str) -> int:
+def _next(said: Sequence[Unit], place: int, word: str) -> int:
     """The next unit that may be the word: idle ones are passed over."""
     while place < len(said) and said[place].idle and not said[place].gap and said[place].text != word:
         place += 1

@@ -10,7 +10,7 @@ from npc_runtime.content.action import ActionDefinition
 def reduced(definition: ActionDefinition, line: str, language: str) -> str | None:
     """A line with a mark for each argument that must be given, and without the values of the others.
 
-    "Can I get a light roast americano with no sugar?" and "Can I get a large tea?" are both "can i get a xdrinkx", but
+    "Can I get a light roast americano with no sugar?" and "Can I get a large tea?" are both "can i get xdrinkx", but
     for a "with": examples of one drink stand for all. Things of the scene stay as they are.
 
     Args:
@@ -30,11 +30,14 @@ def reduced(definition: ActionDefinition, line: str, language: str) -> str | Non
         return None
     gone = found.taken | {one.place for one in counted(said, definition.args, frozenset(found.taken), language)}
     own = frozenset[str]().union(*(anchors(name, one, language) for name, one in definition.args.items()))
-    words = []
+    words: list[str] = []
     for at, unit in enumerate(said):
         if at in marks:
+            while words and lexicon(language).has("links", words[-1]):  # "a latte" is as much as "latte"
+                words.pop()
             words.append(f"x{marks[at].replace('_', '')}x")
         beside = not gone.isdisjoint((at - 1, at + 1)) and names(unit.text, own, language)
+        beside = beside or (unit.number is not None and at + 1 in gone)  # "two sugars", where there is only "sugar"
         following = next((near for near in (at + 1, at + 2) if near < len(said) and near in gone - marks.keys()), None)
         denies = following is not None and said[following].denial is not Denial.NONE
         if at in gone or beside or (denies and lexicon(language).has("deny_next", unit.text)):

@@ -81,43 +81,39 @@ def _set(words: Sequence[Token], at: int, known: Lexicon, language: str) -> Spok
 
 def _cardinal(words: Sequence[Token], at: int, known: Lexicon, language: str) -> tuple[float, int] | None:
     """The value of a number in words or figures, and the word behind it."""
-    total, current, scale = 0.0, -1.0, float("inf")
+    total, scale = 0.0, float("inf")
+    current: float | None = None
     end = at
     while end < len(words) and (end == at or not words[end].gap):
-        value = words[end].number
-        if value is not None:
-            if end > at:
-                break
-            current, end = value, end + 1
-            continue
-        word = words[end].text
-        value = known.numbers.get(word)
+        figure, word = words[end].number, words[end].text
+        value = figure if figure is not None else known.numbers.get(word)
         if value is None and language == "de":
             value = _german(word, known)
         if value is None:
-            following = known.numbers.get(words[end + 1].text, 100.0) if end + 1 < len(words) else 100.0
-            if word in known.joins and end > at and (current < 0 or current % 100 == 0) and following < 100:
-                end += 1
-                continue
-            break
-        if value >= 1000:
-            if value >= scale or (language == "de" and word not in known.numbers):
-                if end > at:
-                    break
-                current = value
-            else:
-                times = 1.0 if current < 0 else current
-                total, current, scale = total + times * value, -1.0, value
-        elif value == 100 and 0 < current < 10:
+            if not _joins(words, end, current, known) or end == at:
+                break
+        elif figure is not None:
+            if end > at:
+                break
+            current = value
+        elif value >= 1000 and value < scale and word in known.numbers:
+            total, current, scale = total + (1.0 if current is None else current) * value, None, value
+        elif value == 100 and current is not None and 0 < current < 10:
             current *= 100
-        elif current < 0 or (_fits(current, value) and language != "de"):  # German writes such numbers as one word
-            current = max(current, 0.0) + value
+        elif current is None and (end == at or total):
+            current = value
+        elif current is not None and _fits(current, value) and language != "de":  # German has one word for these
+            current += value
         else:
             break
         end += 1
-    if end == at:
-        return None
-    return total + max(current, 0.0), end
+    return (total + (current or 0.0), end) if end > at else None
+
+
+def _joins(words: Sequence[Token], at: int, current: float | None, known: Lexicon) -> bool:
+    """Whether an "and" belongs to the number, as in "two hundred and five"."""
+    following = known.numbers.get(words[at + 1].text, 100.0) if at + 1 < len(words) else 100.0
+    return words[at].text in known.joins and (current is None or current % 100 == 0) and following < 100
 
 
 def _fits(current: float, value: float) -> bool:
@@ -130,7 +126,7 @@ def _fits(current: float, value: float) -> bool:
 
 def _german(word: str, known: Lexicon) -> float | None:
     """A number that German writes as one word, such as "dreihundertzweiundvierzig" or "zweimal"."""
-    if len(word) > 60:
+    if len(word) > 80:
         return None
     if word.endswith("mal") and len(word) > 3:
         return _german(word[:-3], known)

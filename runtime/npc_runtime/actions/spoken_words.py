@@ -120,7 +120,7 @@ def lexicon(language: str) -> Lexicon:
     phrases: dict[str, frozenset[Phrase]] = {}
     for kind in table["en"]:
         entries = written.get(kind, "")
-        split = entries.split(", ") if kind in _PHRASES else entries.split()
+        split = entries.split(", ") if ", " in entries else entries.split()
         phrases[kind] = frozenset(words for entry in split if (words := words_of(entry, language)))
     return Lexicon(
         numbers=_values(written.get("numbers", "")),
@@ -133,13 +133,6 @@ def lexicon(language: str) -> Lexicon:
         units=MappingProxyType(dict(_pairs(written.get("units", "")))),
         phrases=MappingProxyType(phrases),
     )
-
-
-_PHRASES = frozenset(
-    "classifiers little much deny_next deny_clause deny_back contrast resume alternatives corrections particles it "
-    "yes no abandon quotes".split()
-)
-"""Kinds whose entries are separated by commas."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Which things of the scene a line names: by name, id or tag, by a part of the name as in "the rusty one", or as "it"."""
+"""Which things of the scene a line names: by name, id or tag, by a part as in "the rusty one", or as "it"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -81,7 +81,7 @@ def _plain(words: Sequence[Token], known: Lexicon, language: str) -> list[Unit]:
             at = number.end
         else:
             text = token.text
-            if at and words[at - 1].number is not None or (found and found[-1].number is not None):
+            if found and found[-1].number is not None:
                 text = known.units.get(text, text)
             found.append(Unit(text, gap, known.has("function", text), base=_base(text, known)))
             at += 1
@@ -93,9 +93,7 @@ _AMOUNTS = (("little", LITTLE), ("much", MUCH))
 
 def _base(text: str, known: Lexicon) -> str:
     endings = (ending for (ending,) in known.phrases["lacking"])
-    return next(
-        (text[: -len(e)] for e in endings if text.endswith(e) and len(text) - len(e) >= _SHORTEST_BASE), ""
-    )
+    return next((text[: -len(e)] for e in endings if text.endswith(e) and len(text) - len(e) >= _SHORTEST_BASE), "")
 
 
 def _denials(found: Sequence[Unit], known: Lexicon, language: str, nouns: frozenset[str]) -> list[Denial]:
@@ -121,6 +119,11 @@ def _denials(found: Sequence[Unit], known: Lexicon, language: str, nouns: frozen
             denials[at - 1] = Denial.CLEAR
     return denials
 
+
+def is_described(said: Sequence[Unit], at: int) -> bool:
+    """Whether what is denied is only one kind of a thing, as in "no whole milk"."""
+    before = said[at - 1] if at > 0 and not said[at].gap else None
+    return before is not None and not before.idle and before.denial is not Denial.NONE
 
 
 def is_particle(found: Sequence[Unit], at: int, known: Lexicon) -> bool:
@@ -158,10 +161,11 @@ def _deny_next(found: Sequence[Unit], start: int, known: Lexicon, denials: list[
         if unit.text in _AND:
             certain = Denial.UNSURE
         denials[at] = max(denials[at], certain)
-        met = met or not unit.idle
+        met = met or not (unit.idle or unit.text in _MORE)
 
 
 _AND = ("and", "und", "ve")
+_MORE = ("more", "mehr", "weitere", "weiteren")
 
 
 def _or_words(known: Lexicon) -> frozenset[str]:

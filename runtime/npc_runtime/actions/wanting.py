@@ -1,4 +1,4 @@
-"""What an action still wants before it can be done: which arguments, how the character asks, and what was said so far."""
+"""What an action still wants: which arguments, how the character asks for them, and what was said so far."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

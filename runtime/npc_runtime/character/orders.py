@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from npc_runtime.character.intents import IntentMatcher
+from npc_runtime.character.intent_words import Form, utterance
+from npc_runtime.character.intents import THRESHOLD, IntentMatcher
 from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.goal import Goal
 
@@ -11,12 +12,22 @@ Reduce = Callable[[ActionDefinition, str, str], str | None]
 """An action, a line and its language → the line without what it says about the action's arguments; None where it does
 not say what must be given."""
 
+ENOUGH = {Form.WISH: THRESHOLD, Form.POLAR: 0.85, Form.OPEN: 0.85, Form.OWN: 0.7, Form.OTHER: 0.7}
+"""How sure it must be for a question where no example is one, and for a line that tells something: who asks about a
+drink, or tells of one, mostly orders none.
+
+`tests/bench/bench_orders.py` shows what comes of other values.
+"""
+_TELLING = (Form.OWN, Form.OTHER)
+
 
 @dataclass(frozen=True, slots=True)
 class _Order:
     goal: int
     action: ActionDefinition
     matcher: IntentMatcher
+    forms: frozenset[Form]
+    """Of the examples."""
 
 
 class Orders:
@@ -32,10 +43,10 @@ class Orders:
     def __init__(
         self, goals: Sequence[Goal], actions: Sequence[ActionDefinition], language: str, reduce: Reduce
     ) -> None:
-        self._language = language
+        self._language = language.split("-")[0]
         self._reduce = reduce
         self._orders = [
-            _Order(number, action, IntentMatcher([[self._read(action, line) for line in goal.when.intent]], language))
+            self._order(number, goal, action)
             for number, goal in enumerate(goals)
             if goal.when.intent and (action := _ordered(goal, actions)) is not None
         ]
@@ -52,12 +63,15 @@ class Orders:
             rest = self._reduce(order.action, line, self._language)
             if rest is not None:
                 best = order.matcher.best(rest, names=names)
-                found[order.goal] = best.confidence if best is not None else 0.0
+                form = utterance(rest, self._language).form
+                enough = THRESHOLD if form in order.forms and form not in _TELLING else ENOUGH[form]
+                found[order.goal] = best.confidence if best is not None and best.confidence >= enough else 0.0
         return found
 
-    def _read(self, action: ActionDefinition, line: str) -> str:
-        rest = self._reduce(action, line, self._language)
-        return line if rest is None else rest
+    def _order(self, number: int, goal: Goal, action: ActionDefinition) -> _Order:
+        examples = [self._reduce(action, line, self._language) or line for line in goal.when.intent]
+        forms = frozenset(utterance(line, self._language).form for line in examples)
+        return _Order(number, action, IntentMatcher([examples], self._language), forms)
 
 
 def _ordered(goal: Goal, actions: Sequence[ActionDefinition]) -> ActionDefinition | None:
