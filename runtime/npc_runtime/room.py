@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 
 from npc_runtime import events, otel
+from npc_runtime.actions.reducing import reduced
 from npc_runtime.audio.session import DeviceSession
 from npc_runtime.character.barks import all_lines
 from npc_runtime.character.nature import Natures
@@ -65,7 +66,7 @@ class Room:
         self._seed = seed
         self._clock = MonotonicClock()
         self._mouth = PreparedMouth(engines.mouth)
-        self._natures = Natures(library)
+        self._natures = Natures(library, reduce=reduced)
         self._worlds: dict[str, _World] = {}
         self._live: WeakSet[Live] = WeakSet()
         turns = engines.turns

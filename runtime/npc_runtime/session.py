@@ -6,6 +6,7 @@ from copy import deepcopy
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.actions.reducing import reduced
 from npc_runtime.bearing import seen
 from npc_runtime.cast import Cast, Ears, Mouth
 from npc_runtime.character.impulse import Impulse, Incident, react, respond
@@ -92,7 +93,7 @@ class Session:
         """How many turns took effect."""
         self._face: events.FaceSet = face
         self._lives = lives or Lives(self._clock)
-        self._natures = natures or Natures(library)
+        self._natures = natures or Natures(library, reduce=reduced)
         self._epoch = self._lives.epoch
         self._dialogue = Dialogue(context_tokens, small=mind.small)
         self._ledgers: dict[str, Ledger] = {}

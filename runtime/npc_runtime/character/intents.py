@@ -64,9 +64,17 @@ class IntentMatcher:
         language: ISO 639-1 code of the examples and the lines.
         embedder: Makes the vectors of the examples, at once, in milliseconds for each; lines that come with a vector
             are then judged by that as well.
+        kinds: Whether it counts of what kind a line is; not for lines that are no whole sentences.
     """
 
-    def __init__(self, examples: Sequence[Sequence[str]], language: str, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self,
+        examples: Sequence[Sequence[str]],
+        language: str,
+        embedder: Embedder | None = None,
+        *,
+        kinds: bool = True,
+    ) -> None:
         self._language = language.split("-")[0]
         self._verbatim: dict[tuple[str, ...], list[int]] = {}
         by_goal: dict[int, list[str]] = {}
@@ -78,7 +86,7 @@ class IntentMatcher:
         self._numbers = list(by_goal)
         read = list(by_goal.values())
         self._index = EvidenceIndex([[utterance(line, self._language) for line in lines] for lines in read])
-        self._kinds = word_kinds(self._language) if read else None
+        self._kinds = word_kinds(self._language) if read and kinds else None
         self._kin = _kin_by_words(self._kinds, read) if self._kinds is not None else None
         self._vector_kinds: VectorKinds | None = None
         self._vector_kin: Kin | None = None

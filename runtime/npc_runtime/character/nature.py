@@ -14,6 +14,7 @@ from npc_runtime.character.intents import examples_of
 from npc_runtime.character.knowledge import Awareness, Knowledge, Shelf
 from npc_runtime.character.memory.embedder import Embedder, Vectors
 from npc_runtime.character.memory.lending import Known, Lender
+from npc_runtime.character.orders import Orders, Reduce
 from npc_runtime.character.safety import Levels, check_line, levels_of
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.knowledge import KnowledgeFile
@@ -57,9 +58,12 @@ class Natures:
 
     Args:
         library: The characters; another library forgets what was made.
+        reduce: Takes the values of an action's arguments out of a line; without it an order is known only by words that
+            are like its examples.
     """
 
     library: Library
+    reduce: Reduce | None = None
     _made: dict[str, Nature] = field(default_factory=dict)
     _warm: set[str] = field(default_factory=set)
     """Ids of those who are ready."""
@@ -128,7 +132,8 @@ class Natures:
             vectors.update(made[1])
             await anyio.sleep(_REST_S)
         known = Known(*space, vectors)
-        goals = await anyio.to_thread.run_sync(Goals, character.goals, character.language, known)
+        orders = self._orders(character)
+        goals = await anyio.to_thread.run_sync(Goals, character.goals, character.language, known, orders)
         for shelf in shelves:
             if shelf.vectors is None:
                 shelf.embed(known)
@@ -140,12 +145,17 @@ class Natures:
         names = [character.name, *character.aliases]
         return Nature(
             character,
-            Goals(character.goals, character.language),
+            Goals(character.goals, character.language, None, self._orders(character)),
             Knowledge(character, self._on_shelves(packs, character.language), character.knowledge.groups),
             world_of(character, packs),
             levels_of(character.safety),
             name_words(names, character.language),
         )
+
+    def _orders(self, character: CharacterFile) -> Orders | None:
+        if self.reduce is None:
+            return None
+        return Orders(character.goals, self.library.actions_for(character), character.language, self.reduce)
 
     def _on_shelves(self, packs: Sequence[KnowledgeFile], language: str) -> list[Shelf]:
         language = language.split("-")[0]

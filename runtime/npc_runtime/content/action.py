@@ -1,5 +1,6 @@
 """Actions: what a character may do in the game, as packs define them (`actions/*.yaml`) and as they are offered."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -15,6 +16,7 @@ from npc_runtime.content.fields import (
     Items,
     Line,
     Mistake,
+    OneOrMany,
     Tag,
     Word,
     wrong,
@@ -29,6 +31,9 @@ TARGET = "target"
 """The key of an action's target inside an action tag."""
 MAX_TEXT = 200
 """Characters of a string argument whose definition gives no `max_length`."""
+MAX_SPOKEN = 32
+"""Other ways to say one value."""
+BOOLEANS = ("true", "false")
 MAX_NUMBER = 1e9
 """Size of a number whose definition gives no `min` or `max`."""
 
@@ -36,11 +41,12 @@ _KEYS_OF_TYPE: Mapping[str, tuple[str, ...]] = {
     "string": ("max_length",),
     "integer": ("min", "max"),
     "number": ("min", "max"),
-    "enum": ("values",),
+    "enum": ("values", "spoken"),
+    "boolean": ("spoken",),
     "entity": ("tags",),
 }
 _NO_DEFAULT = ("entity", "character", "location", "player")
-_LIMITED_KEYS = ("values", "min", "max", "max_length", "tags")
+_LIMITED_KEYS = ("values", "min", "max", "max_length", "tags", "spoken")
 
 
 def _scalar(value: object) -> Scalar:
@@ -67,6 +73,12 @@ class Argument(Authored):
     """What counts when the argument is left out."""
     required: bool | None = None
     """Whether it must be given; by default when it has no `default`."""
+    description: Line | None = None
+    """What it is, as a few words ("price in crowns") or as the question with which the character asks for it.
+
+    Its words also tell which number of the player's is meant."""
+    spoken: Mapping[Word, OneOrMany[Line]] = Field(default_factory=dict, max_length=64)
+    """Value of an enum or boolean → other ways to say it; the first is what the character calls it."""
 
     @property
     def needed(self) -> bool:
@@ -75,7 +87,7 @@ class Argument(Authored):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        mistakes = [*self._keys(), *self._limits()]
+        mistakes = [*self._keys(), *self._limits(), *self._spoken()]
         if not mistakes:
             mistakes = self._default()
         if mistakes:
@@ -105,6 +117,19 @@ class Argument(Authored):
             for index, value in enumerate(self.values):
                 if seen.setdefault(value.casefold(), index) != index:
                     mistakes.append(Mistake(f"`{value}` is there twice", "", ("values", index)))
+        return mistakes
+
+    def _spoken(self) -> list[Mistake]:
+        """Values that `spoken` names and the argument does not have."""
+        values = BOOLEANS if self.type == "boolean" else self.values
+        mistakes = []
+        for value, ways in self.spoken.items() if self.type in ("enum", "boolean") else ():
+            if value not in values:
+                near = difflib.get_close_matches(value, values, n=1)
+                hint = f"did you mean `{near[0]}`?" if near else f"it may be {', '.join(values[:8])}"
+                mistakes.append(Mistake(f"`{value}` is not a value of this argument", hint, ("spoken", value)))
+            elif len(ways) > MAX_SPOKEN:
+                mistakes.append(Mistake(f"more than {MAX_SPOKEN} ways to say it", "shorten it", ("spoken", value)))
         return mistakes
 
     def _default(self) -> list[Mistake]:
