@@ -93,17 +93,10 @@ class Bearing:
             self._stir(Stimulus(label, INTENSITY[strength], cause="reply", target=self._cast.player.id))
         self._show(label, strength, INTENSITY[strength], "reply")
 
-    def carry_out(self, deed: Deed, settled: Mapping[str, Mapping[str, str]]) -> None:
-        """Do something that the author planned; speaking is not done here.
-
-        Args:
-            deed: What to do.
-            settled: See `Thinking.settled`.
-        """
+    def carry_out(self, deed: Deed) -> None:
+        """Do something that the author planned; speaking and acting are not done here."""
         bond = self.inner.bond
-        if deed.kind == "action":
-            self.act(deed.text, settled.get(deed.text, {}))
-        elif deed.event is not None:
+        if deed.event is not None:
             told = deed.event
             self._outbox.put(
                 events.GoalEvent(turn=self._number, character=self._cast.id, name=told.name, params=told.params)
@@ -121,29 +114,30 @@ class Bearing:
         elif deed.kind == "done":
             self.become(replace(self.inner, bond=bond.having_done(deed.text)))
 
-    def act(self, name: str, args: Mapping[str, str]) -> None:
+    def act(self, name: str, args: Mapping[str, str]) -> events.Action | Rejection:
         """Do an action, if it may be done now."""
         cast = self._cast
         situation = situation_of(cast, self.inner, self._clock)
         judged = validate(name, args, cast.actions, situation, cast.ledger)
         if isinstance(judged, Rejection):
             self._outbox.put(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self._number))
-            return
+            return judged
         for warning in judged.warnings:
             self._outbox.put(events.Notice(code="action_argument", message=warning, turn=self._number))
         self.actions += 1
         cast.ledger.record(judged.name, judged.args, judged.target, situation)
-        self._outbox.put(
-            events.Action(
-                turn=self._number,
-                id=f"{self._number}.{self.actions}",
-                name=judged.name,
-                args=judged.args,
-                target=judged.target,
-                needs_result=judged.needs_result,
-                needs_confirm=judged.needs_confirm,
-            )
+        action = events.Action(
+            turn=self._number,
+            id=f"{self._number}.{self.actions}",
+            character=cast.id,
+            name=judged.name,
+            args=judged.args,
+            target=judged.target,
+            needs_result=judged.needs_result,
+            needs_confirm=judged.needs_confirm,
         )
+        self._outbox.put(action)
+        return action
 
     def _stir(self, stimulus: Stimulus) -> None:
         """Feel something now: what was felt when the turn began has faded a little."""

@@ -57,6 +57,8 @@ class Cast:
     life: Life
     ledger: Ledger
     """What the character has done, for cooldowns and once-per-turn."""
+    tidings: tuple[str, ...] = ()
+    """What came of its actions since it last spoke, as sentences to it."""
     among_themselves: bool = False
     """Whether `player` is another character."""
     history: tuple[Exchange, ...] = ()

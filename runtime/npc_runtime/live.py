@@ -18,6 +18,7 @@ from npc_runtime.attention import Attention
 from npc_runtime.character.barks import greetings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.reload import Change
+from npc_runtime.errands import Errands
 from npc_runtime.errors import InputError
 from npc_runtime.events import Stage as Attitude
 from npc_runtime.house import House
@@ -64,6 +65,7 @@ class Live:
         slot: The save of the game that is played, if the game says so.
         opened: Waits until what the characters remember can be used.
         meet: Makes a character ready to be talked to, where that takes long.
+        answers: Whether the game says how actions went.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class Live:
         slot: str | None = None,
         opened: Callable[[], Awaitable[None]] | None = None,
         meet: Callable[[CharacterFile], Awaitable[None]] | None = None,
+        answers: bool = True,
     ) -> None:
+        self._answers = answers
         self._session = session
         self._outgoing = outgoing
         self._house = house
@@ -100,6 +104,7 @@ class Live:
         """Whether the voice that is heard began over the character's, and has not yet proved to be the player's."""
         self._carried: Samples = _NONE
         """Speech whose answer was taken back before it sounded, because the player went on."""
+        self._errands: Errands
         self._tasks: anyio.abc.TaskGroup
         self._ahead: Ahead
         self._stage: Stage
@@ -109,6 +114,9 @@ class Live:
     async def __aenter__(self) -> Self:
         self._tasks = await self._exit.enter_async_context(anyio.create_task_group())
         self._ahead = Ahead(self._session, self._tasks, self._meet)
+        self._errands = Errands(self._session, self._outgoing, self._tasks, self._house.clock)
+        self._session.answers = self._errands if self._answers else None
+        self._tasks.start_soon(self._errands.run)
         self._stage = Stage(
             self._session,
             self._outgoing,
@@ -130,6 +138,7 @@ class Live:
         self._story.begin_anew()
         self._stage.withdraw()
         self._stage.stop()
+        self._errands.abandon()
         self._tasks.cancel_scope.cancel()
         try:
             await self._exit.aclose()
@@ -178,6 +187,7 @@ class Live:
                 self._outgoing.put(events.Saved(slot=message.slot))
             case protocol.Load():
                 await self._story.load(message.slot)
+                self._errands.abandon()
                 self._warm()
             case protocol.ListenStart():
                 self._open_microphone(message)
@@ -190,6 +200,10 @@ class Live:
                 on.playout.report(message.played_ms, done=message.done)
             case protocol.Interrupt() | protocol.Playback():
                 pass  # a turn that is over meanwhile
+            case protocol.ActionResult():
+                self._errands.tell(message.id, message.status, message=message.message, result=message.result)
+            case protocol.ActionConfirm():
+                self._errands.confirm(message.id, message.allow)
             case _:
                 raise InputError(f"This version does not act on {message.type} yet.", code="not_available")
 

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from copy import deepcopy
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.aftermath import Answers
 from npc_runtime.bearing import seen
 from npc_runtime.cast import Cast, Ears, Mouth
 from npc_runtime.character.impulse import Impulse, Incident, react, respond
 from npc_runtime.character.nature import Natures
 from npc_runtime.clock import Clock, MonotonicClock
+from npc_runtime.content.action import ANSWER_SECONDS
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
+from npc_runtime.deeds import Deeds
 from npc_runtime.dialogue import RESTORED, Dialogue
-from npc_runtime.errors import EngineError, InputError, NpcError
+from npc_runtime.errors import ContentError, EngineError, InputError, NpcError
 from npc_runtime.lane import LIVE
-from npc_runtime.lives import Lived, Lives
+from npc_runtime.lives import Life, Lived, Lives
 from npc_runtime.llm.backend import Completion, LanguageModel
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.outbox import Outbox
@@ -82,7 +84,8 @@ class Session:
         self._mind = mind
         self._mouth = mouth
         self._emit = emit
-        self._player = player or Player()
+        self.player = player or Player()
+        """Who plays."""
         self._clock = clock or MonotonicClock()
         self._visemes: events.VisemeSet = visemes
         self._language = language
@@ -95,7 +98,10 @@ class Session:
         self._natures = natures or Natures(library)
         self._epoch = self._lives.epoch
         self._dialogue = Dialogue(context_tokens, small=mind.small)
-        self._ledgers: dict[str, Ledger] = {}
+        self.deeds = Deeds()
+        """What the characters have done."""
+        self.answers: Answers | None = None
+        """Who hears from the game how actions went; None where no game answers."""
 
     @property
     def library(self) -> Library:
@@ -116,18 +122,18 @@ class Session:
         await self.ready(character)
         if not said:
             self._natures.warm(character)
-            await self._lives.of(character, self._player).warm()
+            await self._lives.of(character, self.player).warm()
         thoughts: tuple[str, ...] = ()
         if said and self._mind.small:  # what comes to mind is told before the words that it is about
-            cast = self._cast(character, self._player, Ledger())
+            cast = self._cast(character, self.player, Ledger())
             occasion = occasion_of(cast, cast.life.inner, self._clock, number=self.turns + 1, small=True)
             impulse = respond(cast.nature, cast.life.inner, said, occasion)
             thoughts = small_thoughts(cast, impulse.facts, (), said, impulse.instructions)
         beginning = messages(
             self._system(character),
-            (*self._introduction(character), *self._dialogue.of(character.id, self._player.id)),
+            (*self._introduction(character), *self._dialogue.of(character.id, self.player.id)),
             said,
-            player=self._player,
+            player=self.player,
             scene=None,
             thoughts=thoughts,
             context_tokens=self._context_tokens,
@@ -139,7 +145,7 @@ class Session:
 
     async def ready(self, character: CharacterFile, partner: Player | None = None) -> None:
         """Have what a character feels and remembers at hand; quick when it is."""
-        partner = partner or self._player
+        partner = partner or self.player
         self._keep_up()
         await self._lives.wake(character, partner)
         chronicle = self._lives.chronicle
@@ -233,12 +239,12 @@ class Session:
             partner: To whom; the player unless given.
         """
         number = self.turns + 1
-        ledger = deepcopy(self._ledgers.get(character.id, Ledger()))
-        cast = self._cast(character, partner or self._player, ledger)
+        ledger = self.deeds.ledger(character.id)
+        cast = self._cast(character, partner or self.player, ledger)
 
         def take_effect() -> None:
             self.turns = number
-            self._ledgers[character.id] = ledger
+            self.deeds.keep(character.id, ledger)
 
         outbox.then(take_effect)
         return Turn(
@@ -255,6 +261,7 @@ class Session:
             temperature=self._temperature,
             seed=self.seed,
             pace=pace,
+            answers=self.answers,
         )
 
     def perceive(self, character: CharacterFile, incident: Incident) -> Impulse:
@@ -264,14 +271,14 @@ class Session:
             character: Who perceives it; `ready`.
             incident: The event.
         """
-        cast = self._cast(character, self._player, self._ledgers.get(character.id, Ledger()))
+        cast = self._cast(character, self.player, self.deeds.ledger(character.id))
         inner = cast.life.inner
         occasion = occasion_of(cast, inner, self._clock, number=self.turns + 1, small=self._mind.small)
         return react(cast.nature, inner, incident, occasion)
 
     async def witness(self, character: CharacterFile, impulse: Impulse, incident: Incident) -> None:
         """Let an event of the game about which a character does nothing be known to it."""
-        life = self._lives.of(character, self._player)
+        life = self._lives.of(character, self.player)
         life.keep(impulse.inner)
         if incident.news is not None:
             self._emit(seen(character.id, impulse.inner, face=self._face))
@@ -293,6 +300,8 @@ class Session:
     def remember(self, turn: Turn, exchange: Exchange | None) -> None:
         """Keep in mind what was said, and heard."""
         cast = turn.cast
+        if turn.tidings and cast.life.goes_on:
+            self.deeds.inform(cast.id, *turn.tidings)
         if exchange is not None and cast.life.goes_on:
             self._dialogue.add(cast.id, cast.player.id, exchange)
 
@@ -311,12 +320,27 @@ class Session:
         for id in overhearing(self.scene, None, (cast.id, cast.player.id))[:_MOST_HEARERS]:
             with suppress(InputError):  # somebody whom only the game knows
                 other = self.library.character(id)
-                await self._lives.wake(other, self._player)
-                await self._lives.of(other, self._player).record(turn.overheard, self.scene, share=_OVERHEARD)
+                await self._lives.wake(other, self.player)
+                await self._lives.of(other, self.player).record(turn.overheard, self.scene, share=_OVERHEARD)
+
+    def patience(self, character: str, action: str) -> float:
+        """Seconds that the game has to say how an action of a character went."""
+        with suppress(InputError, ContentError):
+            definitions = self.library.actions_for(self.library.character(character))
+            return next((one.timeout for one in definitions if one.name == action), ANSWER_SECONDS)
+        return ANSWER_SECONDS
+
+    def life_of(self, character: str) -> Life:
+        """The life of a character, as far as it concerns the player.
+
+        Raises:
+            InputError: There is no such character.
+        """
+        return self._lives.of(self.library.character(character), self.player)
 
     def conclude(self, character: CharacterFile) -> None:
         """The player has turned away from a character: what their talk came to can be summed up."""
-        self._lives.of(character, self._player).conclude()
+        self._lives.of(character, self.player).conclude()
 
     async def save(self, slot: str) -> None:
         """Keep everything with a save of the game.
@@ -345,7 +369,7 @@ class Session:
         if self._epoch != self._lives.epoch:
             self._epoch = self._lives.epoch
             self._dialogue.clear()
-            self._ledgers.clear()
+            self.deeds.forget()
 
     def _cast(self, character: CharacterFile, partner: Player, ledger: Ledger) -> Cast:
         return Cast(
@@ -358,8 +382,9 @@ class Session:
             nature=self._natures.of(character),
             life=self._lives.of(character, partner),
             ledger=ledger,
+            tidings=self.deeds.tidings(character.id),
             history=(*self._introduction(character), *self._dialogue.of(character.id, partner.id)),
-            among_themselves=partner is not self._player,
+            among_themselves=partner is not self.player,
             roster=tuple(other.name for other in self.library.characters() if other.id != character.id),
         )
 

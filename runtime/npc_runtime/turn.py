@@ -2,19 +2,21 @@
 
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from npc_runtime import events
+from npc_runtime.actions.validate import Rejection
+from npc_runtime.aftermath import AS_PLANNED, Aftermath, Answers, Consequence
 from npc_runtime.bearing import Bearing
 from npc_runtime.cast import Cast, Mouth
 from npc_runtime.character.barks import failed_lines
 from npc_runtime.character.impulse import ASK, Deed, Impulse, Incident, respond
-from npc_runtime.character.refusals import refusals
-from npc_runtime.character.safety import Clause, check_clause
 from npc_runtime.clock import Clock
+from npc_runtime.delivery import Delivery
 from npc_runtime.errors import NpcError
 from npc_runtime.lives import Lived
 from npc_runtime.llm import reply
@@ -52,6 +54,7 @@ class Turn:
         temperature: How freely the model chooses, unless the character has its own.
         seed: Makes the reply repeatable; None for a new one each time.
         pace: Keeps the voice from being too far ahead of what the player hears.
+        answers: Who hears from the game how actions went; None where no game answers.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Turn:
         temperature: float = 0.5,
         seed: int | None = None,
         pace: Pace | None = None,
+        answers: Answers | None = None,
     ) -> None:
         own = cast.character.model.temperature
         self._thinking = Thinking(
@@ -97,13 +101,15 @@ class Turn:
         self._clock = clock
         self._small = mind.small
         self._bearing = Bearing(number, cast, outbox, clock, face=face, small=mind.small)
+        self._delivery = Delivery(number, cast, self._speaking, self._bearing, outbox.put)
+        self._aftermath = Aftermath(number, cast, answers, small=mind.small)
+        self._held = False
+        """Whether something waits for what the game says of an action."""
         self._happened: Lived | None = None
         self._opening = ""
         """What the character was told instead of words that it answers."""
         self._deeds: deque[Deed] = deque()
         """What the author planned, and is not done yet."""
-        self._broken_off = False
-        """Whether the rest of the reply is not said, as the character may not say it."""
         self._failure: NpcError | None = None
 
     @property
@@ -120,6 +126,11 @@ class Turn:
     def failed(self) -> bool:
         """Whether there was no real answer."""
         return self._failure is not None
+
+    @property
+    def tidings(self) -> tuple[str, ...]:
+        """What the character is to be told when it next speaks."""
+        return tuple(self._aftermath.tidings)
 
     @property
     def overheard(self) -> tuple[Lived, ...]:
@@ -179,7 +190,7 @@ class Turn:
             line: What to say.
         """
         self._begin(reply_to)
-        await self._say(line)
+        await self._delivery.say(line)
         self._trace.mark("total")
 
     async def fill(self, text: str) -> None:
@@ -246,7 +257,7 @@ class Turn:
             self._failure = NpcError("The language model gave no words to say.", code="empty_reply")
         if self._failure is not None:
             lines = failed_lines(self.cast.character)
-            await self._say(lines[self.number % len(lines)])
+            await self._delivery.say(lines[self.number % len(lines)])
         self._trace.mark("total")
 
     async def _answer(self, player_line: str) -> None:
@@ -270,37 +281,83 @@ class Turn:
         while self._deeds:
             deed = self._deeds.popleft()
             if deed.kind == "say":
-                await self._recite(deed.text)
+                await self._delivery.recite(deed.text)
             elif deed.kind == "ask":
                 await self._ask(about, impulse)
+            elif deed.kind == "action":
+                consequence = await self._do(deed.text, {}, planned=True)
+                if not consequence.goes_on:  # what follows would be about something that has not happened
+                    self._deeds.clear()
+                await self._tell(consequence, about)
             else:
-                bearing.carry_out(deed, self._thinking.settled)
+                bearing.carry_out(deed)
 
     def _settle(self) -> None:
-        """Do what the author planned for after words that were broken off: a goal that has started is certain."""
-        while self._deeds:
+        """Do what the author planned for after words that were broken off: a goal that has started is certain.
+
+        What was to follow an action of which nobody knows yet how it went is not.
+        """
+        while self._deeds and not self._held:
             deed = self._deeds.popleft()
-            if self.cast.life.goes_on and deed.kind not in ("say", "ask"):
-                self._bearing.carry_out(deed, self._thinking.settled)
+            if not self.cast.life.goes_on or deed.kind in ("say", "ask"):
+                continue
+            if deed.kind == "action":
+                self._bearing.act(deed.text, self._thinking.settled.get(deed.text, {}))
+            else:
+                self._bearing.carry_out(deed)
+
+    async def _do(self, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
+        """Do an action; whoever speaks about it has to know how it went."""
+        wanted = {**self._thinking.settled.get(name, {}), **args}
+        acted = self._bearing.act(name, wanted)
+        if isinstance(acted, Rejection):
+            return self._aftermath.of_rejection(acted, name, wanted, planned=planned)
+        self._held = True
+        consequence = await self._aftermath.of(acted)
+        self._held = False
+        return consequence
+
+    async def _tell(self, consequence: Consequence, about: str) -> None:
+        """Speak about how an action went, where that is not what was planned."""
+        if consequence.line:
+            await self._delivery.recite(consequence.line)
+        elif consequence.instruction:
+            said = self._speaking.words
+            told = (f'You have just said: "{said}"',) if said else ()
+            await self._consult(about, replace(self._mindset(), instructions=(*told, consequence.instruction)))
+
+    def _mindset(self) -> Mindset:
+        """What the character has in mind when nothing comes to it, and it has nothing to decide."""
+        inner = self._bearing.inner
+        label = self._bearing.shown or inner.person.affect.dominant.label
+        return Mindset(inner=inner, label=label, may_act=False)
 
     async def _ask(self, about: str, impulse: Impulse) -> None:
         """Let the model speak."""
         bearing = self._bearing
         remembered = await self._thinking.recall(about, bearing.inner, impulse.facts)
         self.recalled = remembered.ids
-        mindset = Mindset(
-            inner=bearing.inner,
-            label=bearing.shown or bearing.inner.person.affect.dominant.label,
+        mindset = replace(
+            self._mindset(),
             facts=impulse.facts,
             memories=remembered.lines,
-            instructions=impulse.instructions,
+            instructions=(*self.cast.tidings, *impulse.instructions),
             may_act=not impulse.acts,
         )
+        await self._tell(await self._consult(about, mindset), about)
+
+    async def _consult(self, about: str, mindset: Mindset) -> Consequence:
+        """Ask the model once, and say and do what it means.
+
+        Returns:
+            What follows from its action, if it did one.
+        """
         send, receive = anyio.create_memory_object_stream[reply.ParserEvent](_EVENTS_AHEAD)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._think, about, mindset, send)
-            await self._act(receive)
+            consequence = await self._act(receive)
             tasks.cancel_scope.cancel()  # what may not be said is not thought to its end
+        return consequence
 
     async def _think(self, player_line: str, mindset: Mindset, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
         """Let the model write, and pass on what it means."""
@@ -312,17 +369,22 @@ class Turn:
             except Exception as error:  # a bug in an engine adapter must not take the session with it
                 self._failure = NpcError(f"The language model failed unexpectedly: {error!r}", code="internal")
 
-    async def _act(self, receive: MemoryObjectReceiveStream[reply.ParserEvent]) -> None:
-        """Say and do what the model meant, in the order it was written."""
+    async def _act(self, receive: MemoryObjectReceiveStream[reply.ParserEvent]) -> Consequence:
+        """Say and do what the model meant, in the order it was written, as long as its actions go as it thought.
+
+        Returns:
+            What follows from its last action.
+        """
+        consequence = AS_PLANNED
         cutter = ClauseCutter(language=self.cast.character.language)
         begun, late = 0.0, math.inf
         async with receive:
-            while not self._broken_off:
+            while not self._delivery.broken_off and consequence.goes_on:
                 with anyio.move_on_at(late) as patience:
                     event = await anext(receive, None)
                 if patience.cancelled_caught:
                     late = math.inf
-                    await self._say_all(cutter.tick((anyio.current_time() - begun) * 1000))
+                    await self._delivery.pass_on(cutter.tick((anyio.current_time() - begun) * 1000))
                     continue
                 match event:
                     case None:
@@ -331,56 +393,22 @@ class Turn:
                         if not begun:
                             begun = anyio.current_time()
                             late = begun + FIRST_MS / 1000
-                        await self._say_all(cutter.add(text))
+                        await self._delivery.pass_on(cutter.add(text))
                     case reply.SentenceEnd():
-                        await self._say_all(cutter.sentence_end())
+                        await self._delivery.pass_on(cutter.sentence_end())
                     case reply.EmotionTag(label=label, strength=strength):
-                        await self._say_all(cutter.close())
+                        await self._delivery.pass_on(cutter.close())
                         self._bearing.feel(label, strength)
                     case reply.ActionTag(name=name, args=args):
-                        await self._say_all(cutter.close())
-                        if not self._broken_off:
-                            settled = self._thinking.settled.get(name, {})
-                            self._bearing.act(name, {**settled, **args})
+                        await self._delivery.pass_on(cutter.close())
+                        if not self._delivery.broken_off:
+                            consequence = await self._do(name, args, planned=False)
                     case reply.NarrationText(text=text):
-                        if shown := self._checked(text).text:
+                        if shown := self._delivery.checked(text).text:
                             self._emit(events.Narration(turn=self.number, text=shown))
                     case reply.ParserNotice(code=code, message=message):
                         self._emit(events.Notice(code=code, message=message, turn=self.number))
                     case reply.SpeakerChange():
                         pass
-        await self._say_all(cutter.close())
-
-    async def _say_all(self, clauses: Sequence[str]) -> None:
-        """Say what the model wrote, as far as the character may."""
-        for text in clauses:
-            if self._broken_off:
-                return
-            clause = self._checked(text)
-            if clause.text:
-                await self._say(clause.text)
-            elif clause.concern is not None:
-                self._broken_off = True
-                lines = refusals(clause.concern.kind, self.cast.character)
-                await self._say(lines[self.number % len(lines)])
-
-    def _checked(self, text: str) -> Clause:
-        """What of the model's words the character may say."""
-        character = self.cast.character
-        clause = check_clause(text, self.cast.nature.levels, character.language)
-        if clause.concern is not None:
-            message = f"{character.name} does not say {clause.concern.term!r}."
-            self._emit(events.Notice(code=clause.concern.notice, message=message, turn=self.number))
-        return clause
-
-    async def _recite(self, line: str) -> None:
-        """Say what an author wrote, piece by piece, so that a long line begins as soon as a short one."""
-        cutter = ClauseCutter(language=self.cast.character.language)
-        for clause in (*cutter.add(line), *cutter.close()):
-            await self._say(clause)
-
-    async def _say(self, text: str) -> None:
-        bearing = self._bearing
-        if bearing.shown is None:
-            bearing.show_most()
-        await self._speaking.say(text, feeling=bearing.take_tag(), colour=bearing.voice)
+        await self._delivery.pass_on(cutter.close())
+        return consequence

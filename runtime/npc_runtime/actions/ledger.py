@@ -26,6 +26,10 @@ class Ledger:
         self._turn.add(_key(name, args, target))
         self._last[name] = (situation.now, situation.scene.time)
 
+    def undo(self, name: str) -> None:
+        """An action did not come about: it may be tried again, and does not count as done."""
+        self._last.pop(name, None)
+
     def ran_this_turn(self, name: str, args: Mapping[str, Scalar], target: str | None) -> bool:
         """Whether the same action with the same arguments has run in this turn."""
         return _key(name, args, target) in self._turn

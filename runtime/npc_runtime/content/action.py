@@ -1,8 +1,9 @@
 """Actions: what a character may do in the game, as packs define them (`actions/*.yaml`) and as they are offered."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -15,6 +16,7 @@ from npc_runtime.content.fields import (
     Items,
     Line,
     Mistake,
+    OneOrMany,
     Tag,
     Word,
     wrong,
@@ -135,6 +137,28 @@ class Argument(Authored):
         return "" if low <= value <= high else "is outside min and max"
 
 
+_Placeholder = Literal["result", "message", "player", "target"]
+"""What the lines of an outcome may name beside the action's arguments."""
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+ANSWER_SECONDS = 10.0
+"""How long the game has to say how an action went whose definition gives no `timeout`."""
+
+
+class OutcomeLines(Authored):
+    """What the character says when the game has told how an action went, word for word.
+
+    `{result}` and `{message}` are what the game answered, `{player}` and `{target}` names, `{item}` the argument of that
+    name. A line whose placeholder has nothing to stand for is not said.
+    """
+
+    done: OneOrMany[Line] = Field(default=(), max_length=16)
+    failed: OneOrMany[Line] = Field(default=(), max_length=16)
+    refused: OneOrMany[Line] = Field(default=(), max_length=16)
+    """Also where the rules of the action itself do not allow it now."""
+    timed_out: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did not answer in time; those of `failed` unless given."""
+
+
 class ActionSpec(Authored):
     """What stands below an action's name."""
 
@@ -148,7 +172,11 @@ class ActionSpec(Authored):
     cooldown: Duration = 0.0
     """Seconds before the character does it again."""
     needs_result: bool = False
-    """Whether the game answers how it went."""
+    """Whether the game answers how it went; the character then speaks about what really happened."""
+    timeout: Duration = ANSWER_SECONDS
+    """Seconds that the game has to answer."""
+    say: OutcomeLines = OutcomeLines()
+    """What the character says about how it went; the model finds words where there are none."""
     permission: Permission = "auto"
     """`ask`: the game must confirm; `never`: switched off."""
 
@@ -157,7 +185,21 @@ class ActionSpec(Authored):
         if self.target != "none" and TARGET in self.args:
             message = "an action that has a target cannot have an argument of that name"
             raise wrong(Mistake(message, "rename the argument", ("args", TARGET)))
+        mistakes = [*self._unknown_placeholders()]
+        if self.timeout <= 0:
+            mistakes.append(Mistake("must be more than 0", "such as `10s`", ("timeout",)))
+        if mistakes:
+            raise wrong(*mistakes)
         return self
+
+    def _unknown_placeholders(self) -> Iterator[Mistake]:
+        known = (*get_args(_Placeholder), *self.args)
+        for outcome, lines in dict(self.say).items():
+            for number, line in enumerate(lines):
+                for found in _PLACEHOLDER.finditer(line):
+                    if found[1] not in known:
+                        hint = f"there are {', '.join(known)}"
+                        yield Mistake(f"nothing is called {found[0]}", hint, ("say", outcome, number))
 
 
 class ActionDefinition(ActionSpec):
