@@ -74,13 +74,9 @@ class Aftermath:
         """What follows from an action; waits for the game where the character has to know how it went."""
         if self._answers is None or not (acted.needs_result or acted.needs_confirm):
             return AS_PLANNED
-        return self._after(
-            self._account(acted.name, acted.args, acted.target, await self._answers.outcome(acted.id))
-        )
+        return self._after(self._account(acted.name, acted.args, acted.target, await self._answers.outcome(acted.id)))
 
-    def _account(
-        self, name: str, args: Mapping[str, events.Scalar], target: str | None, outcome: Outcome
-    ) -> Account:
+    def _account(self, name: str, args: Mapping[str, events.Scalar], target: str | None, outcome: Outcome) -> Account:
         cast = self._cast
         return Account(name, args, outcome, names_in(cast.scene, cast.player), cast.player.name, target)
 

@@ -147,8 +147,8 @@ ANSWER_SECONDS = 10.0
 class OutcomeLines(Authored):
     """What the character says when the game has told how an action went, word for word.
 
-    `{result}` and `{message}` are what the game answered, `{player}` and `{target}` names, `{item}` the argument of that
-    name. A line whose placeholder has nothing to stand for is not said.
+    `{result}` and `{message}` are what the game answered, `{player}` and `{target}` names, `{item}` the argument of
+    that name. A line whose placeholder has nothing to stand for is not said.
     """
 
     done: OneOrMany[Line] = Field(default=(), max_length=16)
