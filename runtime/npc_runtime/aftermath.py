@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npc_runtime import events
+from npc_runtime.accounts import Account, authored, usual
 from npc_runtime.actions.requests import Outcome
 from npc_runtime.actions.validate import Rejection
 from npc_runtime.cast import Cast
-from npc_runtime.character.outcomes import Account, authored, usual
 from npc_runtime.scene import Player, Scene
 
 
@@ -51,7 +51,7 @@ class Aftermath:
         self._answers = answers
         self._small = small
         self.tidings: list[str] = []
-        """What the model wanted and is not possible, as sentences to the character: it is told when it next speaks."""
+        """What was wanted and is not possible, as sentences to the character: it is told when it next speaks."""
 
     def of_rejection(self, rejection: Rejection, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
         """What follows from an action that is not possible now.
@@ -60,15 +60,17 @@ class Aftermath:
             rejection: Why.
             name: Of the action.
             args: What it was wanted with.
-            planned: Whether the author wants it; what only the model thought of is not worth a word, but it is told.
+            planned: Whether the author wants it, and may have put into words that it is not possible; what else was
+                planned goes on where the author has not, as conditions of actions are also used to leave them out.
         """
         if rejection.code == "duplicate":
             return AS_PLANNED
         account = self._account(name, args, None, Outcome("refused", rejection.message))
-        if not planned:
+        line = self._authored(account) if planned else None
+        if line is None:
             self.tidings.append(account.tiding)
             return AS_PLANNED
-        return self._after(account)
+        return Consequence(line, goes_on=False)
 
     async def of(self, acted: events.Action) -> Consequence:
         """What follows from an action; waits for the game where the character has to know how it went."""
@@ -81,13 +83,15 @@ class Aftermath:
         return Account(name, args, outcome, names_in(cast.scene, cast.player), cast.player.name, target)
 
     def _after(self, account: Account) -> Consequence:
-        cast = self._cast
-        definition = next((one for one in cast.actions if one.name == account.name), None)
         goes_on = account.outcome.status == "done"
-        line = authored(account, definition, self._number) if definition is not None else None
+        line = self._authored(account)
         if line is None and self._small:
-            line = usual(account, cast.character.language, self._number)
+            line = usual(account, self._cast.character.language, self._number)
         return Consequence(line or "", "" if line else account.instruction, goes_on)
+
+    def _authored(self, account: Account) -> str | None:
+        definition = next((one for one in self._cast.actions if one.name == account.name), None)
+        return authored(account, definition, self._number) if definition is not None else None
 
 
 def names_in(scene: Scene, player: Player) -> Mapping[str, str]:

@@ -4,9 +4,9 @@ import anyio
 import anyio.abc
 
 from npc_runtime import events
+from npc_runtime.accounts import Account
 from npc_runtime.actions.requests import Answer, Ended, Outcome, Requests, Status
 from npc_runtime.aftermath import names_in
-from npc_runtime.character.outcomes import Account
 from npc_runtime.clock import Clock
 from npc_runtime.errors import NpcError
 from npc_runtime.lives import Lived

@@ -341,7 +341,7 @@ class Turn:
             self._mindset(),
             facts=impulse.facts,
             memories=remembered.lines,
-            instructions=(*self.cast.tidings, *impulse.instructions),
+            instructions=(*self.cast.tidings, *self.tidings, *impulse.instructions),
             may_act=not impulse.acts,
         )
         await self._tell(await self._consult(about, mindset), about)

@@ -1,4 +1,4 @@
-"""Outcomes: what a character says about how an action went, in its author's words, in ours, or by instruction."""
+"""Accounts: what a character says about how an action went, in its author's words, in ours, or by instruction."""
 
 import json
 import re
