@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from npc_runtime.actions.requests import Outcome
+from npc_runtime.actions.requests import Answer, Outcome, one_line
 from npc_runtime.content.action import ActionDefinition, Scalar
 from npc_runtime.resources import bundled
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _MOST_VALUE = 120
 """Characters of a value in words."""
+_LARGEST_WHOLE = 1e15
+"""Up to here numbers without decimals are written out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Account:
     player: str
     """Name of whom the character speaks to."""
     target: str | None = None
+    language: str = "en"
+    """ISO 639-1 code of the character; one without words of its own has the English ones."""
 
     @property
     def deed(self) -> str:
@@ -35,24 +39,28 @@ class Account:
         values = [self._named(value) for value in self.args.values()]
         if self.target is not None:
             values.append(self._named(self.target))
-        return self.name.replace("_", " ") + (f": {', '.join(values)}" if values else "")
+        name = self.name.replace("_", " ")[:_MOST_VALUE]
+        return one_line(name + (f": {', '.join(values)}" if values else ""))
+
+    @property
+    def result(self) -> str:
+        """What the game found out, in words; empty for nothing."""
+        return self._in_words(_table()["words"]["en"])
 
     @property
     def words(self) -> str:
         """What is remembered of it."""
-        outcome = self.outcome
         end = {"done": "done", "failed": "failed", "refused": "not possible", "timed_out": "nothing came of it"}
-        about = outcome.result or outcome.message
-        return f"{self.deed} ({end[outcome.status]}{f': {about}' if about else ''})"
+        about = self.result or self._why
+        return f"{self.deed} ({end[self.outcome.status]}{f': {about}' if about else ''})"
 
     @property
     def instruction(self) -> str:
         """What a model is told to speak about; empty when all went as planned."""
-        outcome = self.outcome
-        why = f": {outcome.message}" if outcome.message else ""
-        match outcome.status:
+        why = f": {self._why}" if self._why else ""
+        match self.outcome.status:
             case "done":
-                return f"You found out: {outcome.result}. Tell {self.player}." if outcome.result else ""
+                return f"You found out ({self.deed}): {self.result}. Tell {self.player}." if self.result else ""
             case "refused":
                 return f"You cannot do this now ({self.deed}){why}. Say so."
             case "failed":
@@ -62,17 +70,19 @@ class Account:
 
     @property
     def tiding(self) -> str:
-        """What the character is told of it later."""
+        """What the character is told of it later; empty when all went as planned."""
         outcome = self.outcome
-        why = f": {outcome.message or outcome.result}" if outcome.message or outcome.result else ""
-        end = {"done": "You did this", "failed": "You failed at this", "refused": "You cannot do this"}
-        return f"{end.get(outcome.status, 'Nothing came of this')} ({self.deed}){why}."
+        if outcome.status == "done" and not self.result:
+            return ""
+        about = self.result if outcome.status == "done" else self._why
+        end = {"done": "You did this", "failed": "You failed at this", "refused": "You could not do this"}
+        return f"{end.get(outcome.status, 'Nothing came of this')} ({self.deed}){f': {about}' if about else ''}."
 
     def filled(self, line: str) -> str | None:
         """An author's line with what its placeholders stand for; None if one of them has nothing to stand for."""
-        values = {key: self._named(value) for key, value in self.args.items()}
+        values = {key: self._named(value, self._own) for key, value in self.args.items()}
         values |= {
-            "result": self.outcome.result,
+            "result": self._in_words(self._own),
             "message": self.outcome.message,
             "player": self.player,
             "target": self._named(self.target) if self.target is not None else "",
@@ -81,13 +91,37 @@ class Account:
             return None
         return _PLACEHOLDER.sub(lambda found: values[found[1]], line)
 
-    def _named(self, value: Scalar) -> str:
+    @property
+    def _why(self) -> str:
+        return self.outcome.message or self.outcome.reason
+
+    @property
+    def _own(self) -> Sequence[str]:
+        """Words for true, for false, and for nothing."""
+        return _of_language(_table()["words"], self.language)
+
+    def _in_words(self, words: Sequence[str]) -> str:
+        result: Answer | None = self.outcome.result
+        if result is None:
+            return ""
+        if isinstance(result, Mapping):
+            found = [f"{key.replace('_', ' ')}: {self._named(value, words)}" for key, value in result.items()]
+        elif isinstance(result, tuple | list):
+            found = [self._named(value, words) for value in result]
+        else:
+            found = [self._named(result, words)]
+        return one_line(", ".join(found) or words[2])
+
+    def _named(self, value: Scalar, words: Sequence[str] = ("yes", "no")) -> str:
         if isinstance(value, bool):
-            return "yes" if value else "no"
+            return words[0] if value else words[1]
         if isinstance(value, float):
-            return f"{value:g}"
+            whole = value.is_integer() and abs(value) < _LARGEST_WHOLE
+            return str(int(value)) if whole else f"{value:g}"
         text = str(value)
-        return self.names.get(text, text.replace("_", " "))[:_MOST_VALUE]
+        if text not in self.names and " " not in text:
+            text = text.replace("_", " ")
+        return self.names.get(text, text)[:_MOST_VALUE]
 
 
 def authored(account: Account, definition: ActionDefinition, number: int) -> str | None:
@@ -105,21 +139,23 @@ def authored(account: Account, definition: ActionDefinition, number: int) -> str
     return fitting[number % len(fitting)] if fitting else None
 
 
-def usual(account: Account, language: str, number: int) -> str | None:
+def usual(account: Account, number: int) -> str | None:
     """What anybody would say; None when all went as planned.
 
     Args:
         account: How it went.
-        language: ISO 639-1 code of the character; one without lines has the English ones.
         number: Of the turn: chooses among several lines.
     """
     status = account.outcome.status
-    if status == "done" and not account.outcome.result:
+    if status == "done" and not account.result:
         return None
     kind = {"done": "found", "timed_out": "failed"}.get(status, status)
-    lines = _table()[kind]
-    own = lines.get(language.partition("-")[0], lines["en"])
-    return account.filled(own[number % len(own)])
+    lines = _of_language(_table()[kind], account.language)
+    return account.filled(lines[number % len(lines)])
+
+
+def _of_language(table: Mapping[str, Sequence[str]], language: str) -> Sequence[str]:
+    return table.get(language.partition("-")[0], table["en"])
 
 
 @cache

@@ -9,14 +9,25 @@ from npc_runtime.accounts import Account, authored, usual
 from npc_runtime.actions.requests import Outcome
 from npc_runtime.actions.validate import Rejection
 from npc_runtime.cast import Cast
-from npc_runtime.scene import Player, Scene
 
 
 class Answers(Protocol):
     """Who hears from the game how actions went."""
 
+    @property
+    def expected(self) -> bool:
+        """Whether the game says how they went."""
+        ...
+
+    def undertaken(self, action: events.Action, cast: Cast) -> None:
+        """An action has left for the game."""
+        ...
+
     async def outcome(self, id: str) -> Outcome:
-        """Wait until an action is over, be it that it has yet to leave."""
+        """Wait until it is known how an action went, be it that it has yet to leave.
+
+        Whoever hears of it here tells the character.
+        """
         ...
 
 
@@ -28,8 +39,14 @@ class Consequence:
     """To be said word for word."""
     instruction: str = ""
     """For the model, where there is no line."""
+    fallback: str = ""
+    """To be said if the model finds no words."""
+    tiding: str = ""
+    """What the character is told later, unless it has spoken about it."""
     goes_on: bool = True
     """Whether what was planned after the action still holds."""
+    words_hold: bool = True
+    """Whether what a model wrote after the action still holds: it knew nothing of what the game has found out."""
 
 
 AS_PLANNED = Consequence()
@@ -41,7 +58,7 @@ class Aftermath:
     Args:
         number: Of the turn.
         cast: Who takes part.
-        answers: Who hears how actions went; None where no game answers: all goes as planned then.
+        answers: Who hears how actions went; None where there is no game: all goes as planned then.
         small: Whether the model is small: it is not asked to find words for something that must be right.
     """
 
@@ -50,8 +67,23 @@ class Aftermath:
         self._cast = cast
         self._answers = answers
         self._small = small
-        self.tidings: list[str] = []
-        """What was wanted and is not possible, as sentences to the character: it is told when it next speaks."""
+
+    def waits(self, acted: events.Action) -> bool:
+        """Whether what follows an action has to wait for the game."""
+        answered = self._answers is not None and self._answers.expected
+        return answered and (acted.needs_result or acted.needs_confirm)
+
+    def left(self, acted: events.Action) -> None:
+        """An action has left for the game."""
+        if self._answers is not None:
+            self._answers.undertaken(acted, self._cast)
+
+    async def of(self, acted: events.Action) -> Consequence:
+        """What follows from an action; waits for the game where the character has to know how it went."""
+        if self._answers is None or not self.waits(acted):
+            return AS_PLANNED
+        outcome = await self._answers.outcome(acted.id)
+        return self._after(account_of(self._cast, acted.name, acted.args, acted.target, outcome))
 
     def of_rejection(self, rejection: Rejection, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
         """What follows from an action that is not possible now.
@@ -65,36 +97,43 @@ class Aftermath:
         """
         if rejection.code == "duplicate":
             return AS_PLANNED
-        account = self._account(name, args, None, Outcome("refused", rejection.message))
+        account = account_of(self._cast, name, args, None, Outcome("refused", reason=rejection.message))
         line = self._authored(account) if planned else None
-        if line is None:
-            self.tidings.append(account.tiding)
-            return AS_PLANNED
-        return Consequence(line, goes_on=False)
-
-    async def of(self, acted: events.Action) -> Consequence:
-        """What follows from an action; waits for the game where the character has to know how it went."""
-        if self._answers is None or not (acted.needs_result or acted.needs_confirm):
-            return AS_PLANNED
-        return self._after(self._account(acted.name, acted.args, acted.target, await self._answers.outcome(acted.id)))
-
-    def _account(self, name: str, args: Mapping[str, events.Scalar], target: str | None, outcome: Outcome) -> Account:
-        cast = self._cast
-        return Account(name, args, outcome, names_in(cast.scene, cast.player), cast.player.name, target)
+        return Consequence(line or "", tiding=account.tiding, goes_on=line is None)
 
     def _after(self, account: Account) -> Consequence:
-        goes_on = account.outcome.status == "done"
-        line = self._authored(account)
-        if line is None and self._small:
-            line = usual(account, self._cast.character.language, self._number)
-        return Consequence(line or "", "" if line else account.instruction, goes_on)
+        done = account.outcome.status == "done"
+        line, spare = self._authored(account) or "", usual(account, self._number) or ""
+        if self._small:
+            line = line or spare
+        return Consequence(
+            line,
+            instruction="" if line else account.instruction,
+            fallback=spare,
+            tiding=account.tiding,
+            goes_on=done,
+            words_hold=done and not account.result,
+        )
 
     def _authored(self, account: Account) -> str | None:
         definition = next((one for one in self._cast.actions if one.name == account.name), None)
         return authored(account, definition, self._number) if definition is not None else None
 
 
-def names_in(scene: Scene, player: Player) -> Mapping[str, str]:
-    """What things and people around a character are called, by their ids."""
-    named = {presence.id: presence.name for presence in scene.characters if presence.name}
-    return {entity.id: entity.label for entity in scene.entities} | named | {player.id: player.name}
+def account_of(
+    cast: Cast, name: str, args: Mapping[str, events.Scalar], target: str | None, outcome: Outcome
+) -> Account:
+    """What there is to say about an action that is over.
+
+    Args:
+        cast: Who did it, and what was around.
+        name: Of the action.
+        args: What it was done with.
+        target: Whom or what it was done to.
+        outcome: How it went.
+    """
+    scene, player = cast.scene, cast.player
+    names = {entity.id: entity.label for entity in scene.entities}
+    names |= {presence.id: presence.name for presence in scene.characters if presence.name}
+    names[player.id] = player.name
+    return Account(name, args, outcome, names, player.name, target, cast.character.language)

@@ -1,6 +1,6 @@
 """Deeds: what the characters of one session have done, and what they have yet to hear of it."""
 
-from copy import deepcopy
+from collections.abc import Sequence
 
 from npc_runtime.actions.ledger import Ledger
 
@@ -13,31 +13,39 @@ class Deeds:
 
     def __init__(self) -> None:
         self._ledgers: dict[str, Ledger] = {}
+        self._ahead: dict[str, Ledger] = {}
+        """The latest copy that was handed out: it may be kept, and what is undone meanwhile must stay undone."""
         self._tidings: dict[str, tuple[str, ...]] = {}
 
     def ledger(self, character: str) -> Ledger:
         """What a character has done, to be gone on with; nothing of that counts before it is kept."""
-        return deepcopy(self._ledgers.get(character, Ledger()))
+        copy = self._ahead[character] = self._ledgers.get(character, Ledger()).copy()
+        return copy
 
     def keep(self, character: str, ledger: Ledger) -> None:
-        """A character speaks: this is what it has done, and it has heard what there was to hear."""
+        """This is what a character has done."""
         self._ledgers[character] = ledger
-        self._tidings.pop(character, None)
 
-    def undo(self, character: str, action: str) -> None:
+    def undo(self, character: str, action: str, id: str) -> None:
         """An action did not come about."""
-        if character in self._ledgers:
-            self._ledgers[character].undo(action)
+        for ledgers in (self._ledgers, self._ahead):
+            if character in ledgers:
+                ledgers[character].undo(action, id)
 
     def tidings(self, character: str) -> tuple[str, ...]:
         """What a character has yet to hear of its actions, as sentences to it."""
         return self._tidings.get(character, ())
 
-    def inform(self, character: str, *tidings: str) -> None:
+    def inform(self, character: str, tidings: Sequence[str]) -> None:
         """Let a character hear something when it next speaks."""
-        self._tidings[character] = (*self.tidings(character), *tidings)[-_MOST_TIDINGS:]
+        self._tidings[character] = tuple(dict.fromkeys((*self.tidings(character), *tidings)))[-_MOST_TIDINGS:]
+
+    def heard(self, character: str, tidings: Sequence[str]) -> None:
+        """A character has heard something: it is not told again."""
+        self._tidings[character] = tuple(one for one in self.tidings(character) if one not in tidings)
 
     def forget(self) -> None:
         """Another story begins."""
         self._ledgers.clear()
+        self._ahead.clear()
         self._tidings.clear()

@@ -1,12 +1,9 @@
 """One exchange: what is said or happens goes in, and everything the character does about it comes out, in order."""
 
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-
-import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from npc_runtime import events
 from npc_runtime.actions.validate import Rejection
@@ -18,22 +15,14 @@ from npc_runtime.character.impulse import ASK, Deed, Impulse, Incident, respond
 from npc_runtime.clock import Clock
 from npc_runtime.delivery import Delivery
 from npc_runtime.errors import NpcError
+from npc_runtime.improvising import Improvisation
 from npc_runtime.lives import Lived
-from npc_runtime.llm import reply
 from npc_runtime.llm.backend import LanguageModel
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.outbox import Outbox
 from npc_runtime.speaking import Pace, Speaking
 from npc_runtime.thinking import Mindset, Thinking, occasion_of
 from npc_runtime.trace import Trace
-from npc_runtime.tts.clauses import FIRST_MS, ClauseCutter
-
-_EVENTS_AHEAD = 128
-"""Words and tags that the mind may be ahead of the mouth: about eight clauses."""
-
-
-_ATTENTIVE = ("neutral", "interest")
-"""What everyone feels who listens: it need not be shown before the model has said what is felt."""
 
 
 class Turn:
@@ -54,7 +43,8 @@ class Turn:
         temperature: How freely the model chooses, unless the character has its own.
         seed: Makes the reply repeatable; None for a new one each time.
         pace: Keeps the voice from being too far ahead of what the player hears.
-        answers: Who hears from the game how actions went; None where no game answers.
+        answers: Who hears from the game how actions went; None where there is no game.
+        hold: Entered while nothing is done but waiting for the game.
     """
 
     def __init__(
@@ -74,6 +64,7 @@ class Turn:
         seed: int | None = None,
         pace: Pace | None = None,
         answers: Answers | None = None,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         own = cast.character.model.temperature
         self._thinking = Thinking(
@@ -103,11 +94,28 @@ class Turn:
         self._bearing = Bearing(number, cast, outbox, clock, face=face, small=mind.small)
         self._delivery = Delivery(number, cast, self._speaking, self._bearing, outbox.put)
         self._aftermath = Aftermath(number, cast, answers, small=mind.small)
+        self._improvisation = Improvisation(
+            number,
+            cast.character.language,
+            self._thinking,
+            self._delivery,
+            self._bearing,
+            act=lambda name, args: self._do(name, args, planned=False),
+            emit=outbox.put,
+            fail=self._fail,
+        )
+        self.tidings: tuple[str, ...] = ()
+        """What the character is to be told when it next speaks."""
+        self.heard: tuple[str, ...] = ()
+        """What it was told of its earlier actions."""
+        self._hold = hold
         self._held = False
         """Whether something waits for what the game says of an action."""
         self._happened: Lived | None = None
         self._opening = ""
         """What the character was told instead of words that it answers."""
+        self._unexplained: list[Consequence] = []
+        """What the model has yet to speak about."""
         self._deeds: deque[Deed] = deque()
         """What the author planned, and is not done yet."""
         self._failure: NpcError | None = None
@@ -128,20 +136,9 @@ class Turn:
         return self._failure is not None
 
     @property
-    def tidings(self) -> tuple[str, ...]:
-        """What the character is to be told when it next speaks."""
-        return tuple(self._aftermath.tidings)
-
-    @property
-    def overheard(self) -> tuple[Lived, ...]:
-        """What those who hear it will remember of it; known when it has ended."""
-        cast = self.cast
-        speakers = {"said": cast.character.name}
-        if not cast.among_themselves:  # what another character says was overheard when it was said
-            speakers["heard"] = f"{cast.player.name} → {cast.character.name}"
-        return tuple(
-            Lived(f"{speakers[one.source]}: {one.text}", "seen") for one in self.lived if one.source in speakers
-        )
+    def acted(self) -> bool:
+        """Whether anything was done besides speaking."""
+        return self._bearing.actions > 0
 
     async def run(self, player_line: str, *, failure: NpcError | None = None) -> None:
         """Answer the player, always with something said.
@@ -267,16 +264,9 @@ class Turn:
 
     async def _follow(self, impulse: Impulse, about: str) -> None:
         """Do what the character's author and the engine are certain of, and ask the model where it comes to that."""
-        bearing = self._bearing
-        before = bearing.inner.person.affect.dominant.label
-        bearing.become(impulse.inner)
         for reason in impulse.reasons:
             self._emit(events.Notice(code=reason.code, message=reason.message, turn=self.number))
-        felt = impulse.inner.person.affect.dominant.label
-        if impulse.feeling is not None:
-            bearing.show_wanted(impulse.feeling, impulse.goals[-1])
-        elif self._small or felt not in (*_ATTENTIVE, before):  # a larger model says it soon, but faces cannot wait
-            bearing.show_most()
+        self._bearing.take_up(impulse)
         self._deeds = deque(impulse.deeds)
         while self._deeds:
             deed = self._deeds.popleft()
@@ -285,46 +275,88 @@ class Turn:
             elif deed.kind == "ask":
                 await self._ask(about, impulse)
             elif deed.kind == "action":
-                consequence = await self._do(deed.text, {}, planned=True)
-                if not consequence.goes_on:  # what follows would be about something that has not happened
-                    self._deeds.clear()
-                await self._tell(consequence, about)
+                await self._do(deed.text, {}, planned=True)
+                if not any(one.kind == "ask" for one in self._deeds):
+                    await self._explain(about)
             else:
-                bearing.carry_out(deed)
+                self._bearing.carry_out(deed)
 
     def _settle(self) -> None:
         """Do what the author planned for after words that were broken off: a goal that has started is certain.
 
         What was to follow an action of which nobody knows yet how it went is not.
         """
-        while self._deeds and not self._held:
+        while self._deeds and not self._held and self.cast.life.goes_on:
             deed = self._deeds.popleft()
-            if not self.cast.life.goes_on or deed.kind in ("say", "ask"):
-                continue
             if deed.kind == "action":
-                self._bearing.act(deed.text, self._thinking.settled.get(deed.text, {}))
-            else:
+                acted, consequence = self._attempt(deed.text, {}, planned=True)
+                self._keep(consequence.tiding)
+                if not consequence.goes_on or (acted is not None and self._aftermath.waits(acted)):
+                    self._deeds.clear()
+            elif deed.kind not in ("say", "ask"):
                 self._bearing.carry_out(deed)
 
-    async def _do(self, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
-        """Do an action; whoever speaks about it has to know how it went."""
+    def _attempt(
+        self, name: str, args: Mapping[str, str], *, planned: bool
+    ) -> tuple[events.Action | None, Consequence]:
+        """Do an action if it may be done now.
+
+        Returns:
+            The action, and what follows from it if it may not be done.
+        """
         wanted = {**self._thinking.settled.get(name, {}), **args}
         acted = self._bearing.act(name, wanted)
         if isinstance(acted, Rejection):
-            return self._aftermath.of_rejection(acted, name, wanted, planned=planned)
-        self._held = True
-        consequence = await self._aftermath.of(acted)
-        self._held = False
-        return consequence
+            return None, self._aftermath.of_rejection(acted, name, wanted, planned=planned)
+        self._outbox.then(lambda: self._aftermath.left(acted))
+        return acted, AS_PLANNED
 
-    async def _tell(self, consequence: Consequence, about: str) -> None:
-        """Speak about how an action went, where that is not what was planned."""
+    async def _do(self, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
+        """Do an action, and say what its author wants to be said about how it went."""
+        acted, consequence = self._attempt(name, args, planned=planned)
+        if acted is not None and self._aftermath.waits(acted):
+            self._trace.mark("game")
+            self._held = True
+            with self._hold(), self._trace.engine():
+                consequence = await self._aftermath.of(acted)
+            self._held = False
+        if planned and not consequence.goes_on:  # what follows would be about something that has not happened
+            self._deeds.clear()
+        self._keep(consequence.tiding)
         if consequence.line:
             await self._delivery.recite(consequence.line)
+            self._drop(consequence.tiding)
         elif consequence.instruction:
-            said = self._speaking.words
-            told = (f'You have just said: "{said}"',) if said else ()
-            await self._consult(about, replace(self._mindset(), instructions=(*told, consequence.instruction)))
+            self._unexplained.append(consequence)
+        return consequence
+
+    async def _explain(self, about: str) -> None:
+        """Let the model speak about how actions went, where their author has not put it into words."""
+        unexplained, self._unexplained = self._unexplained, []
+        if not unexplained:
+            return
+        said, clauses, failure = self._speaking.words, len(self._speaking.clauses), self._failure
+        told = (f'You have just said: "{said}"',) if said else ()
+        instructions = (*told, *(one.instruction for one in unexplained))
+        await self._improvisation.run(about, replace(self._mindset(), instructions=instructions))
+        if len(self._speaking.clauses) == clauses:  # whatever happened to the model, this has to be said
+            for line in dict.fromkeys(one.fallback for one in unexplained):
+                await self._delivery.recite(line)
+            if self._failure is not None and self._failure is not failure:
+                known = self._failure
+                self._emit(events.Notice(code=known.code, message=known.message, hint=known.hint, turn=self.number))
+                self._failure = failure
+        if self._failure is failure:
+            self._drop(*(one.tiding for one in unexplained))
+
+    def _keep(self, tiding: str) -> None:
+        """Have the character told of something when it next speaks."""
+        if tiding:
+            self.tidings = (*self.tidings, tiding)
+
+    def _drop(self, *tidings: str) -> None:
+        """The character knows of something."""
+        self.tidings = tuple(one for one in self.tidings if one not in tidings)
 
     def _mindset(self) -> Mindset:
         """What the character has in mind when nothing comes to it, and it has nothing to decide."""
@@ -337,78 +369,26 @@ class Turn:
         bearing = self._bearing
         remembered = await self._thinking.recall(about, bearing.inner, impulse.facts)
         self.recalled = remembered.ids
+        unexplained, self._unexplained = self._unexplained, []
+        explained = tuple(one.tiding for one in unexplained)
+        told = self.tidings
         mindset = replace(
             self._mindset(),
             facts=impulse.facts,
             memories=remembered.lines,
-            instructions=(*self.cast.tidings, *self.tidings, *impulse.instructions),
+            instructions=(
+                *self.cast.tidings,
+                *(one for one in told if one not in explained),
+                *(one.instruction for one in unexplained),
+                *impulse.instructions,
+            ),
             may_act=not impulse.acts,
         )
-        await self._tell(await self._consult(about, mindset), about)
+        await self._improvisation.run(about, mindset)
+        if self._failure is None and self._speaking.answered:
+            self.heard = self.cast.tidings
+            self._drop(*told)
+        await self._explain(about)
 
-    async def _consult(self, about: str, mindset: Mindset) -> Consequence:
-        """Ask the model once, and say and do what it means.
-
-        Returns:
-            What follows from its action, if it did one.
-        """
-        send, receive = anyio.create_memory_object_stream[reply.ParserEvent](_EVENTS_AHEAD)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._think, about, mindset, send)
-            consequence = await self._act(receive)
-            tasks.cancel_scope.cancel()  # what may not be said is not thought to its end
-        return consequence
-
-    async def _think(self, player_line: str, mindset: Mindset, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
-        """Let the model write, and pass on what it means."""
-        async with send:
-            try:
-                await self._thinking.run(player_line, mindset, send)
-            except NpcError as error:
-                self._failure = error
-            except Exception as error:  # a bug in an engine adapter must not take the session with it
-                self._failure = NpcError(f"The language model failed unexpectedly: {error!r}", code="internal")
-
-    async def _act(self, receive: MemoryObjectReceiveStream[reply.ParserEvent]) -> Consequence:
-        """Say and do what the model meant, in the order it was written, as long as its actions go as it thought.
-
-        Returns:
-            What follows from its last action.
-        """
-        consequence = AS_PLANNED
-        cutter = ClauseCutter(language=self.cast.character.language)
-        begun, late = 0.0, math.inf
-        async with receive:
-            while not self._delivery.broken_off and consequence.goes_on:
-                with anyio.move_on_at(late) as patience:
-                    event = await anext(receive, None)
-                if patience.cancelled_caught:
-                    late = math.inf
-                    await self._delivery.pass_on(cutter.tick((anyio.current_time() - begun) * 1000))
-                    continue
-                match event:
-                    case None:
-                        break
-                    case reply.Words(text=text):
-                        if not begun:
-                            begun = anyio.current_time()
-                            late = begun + FIRST_MS / 1000
-                        await self._delivery.pass_on(cutter.add(text))
-                    case reply.SentenceEnd():
-                        await self._delivery.pass_on(cutter.sentence_end())
-                    case reply.EmotionTag(label=label, strength=strength):
-                        await self._delivery.pass_on(cutter.close())
-                        self._bearing.feel(label, strength)
-                    case reply.ActionTag(name=name, args=args):
-                        await self._delivery.pass_on(cutter.close())
-                        if not self._delivery.broken_off:
-                            consequence = await self._do(name, args, planned=False)
-                    case reply.NarrationText(text=text):
-                        if shown := self._delivery.checked(text).text:
-                            self._emit(events.Narration(turn=self.number, text=shown))
-                    case reply.ParserNotice(code=code, message=message):
-                        self._emit(events.Notice(code=code, message=message, turn=self.number))
-                    case reply.SpeakerChange():
-                        pass
-        await self._delivery.pass_on(cutter.close())
-        return consequence
+    def _fail(self, error: NpcError) -> None:
+        self._failure = error

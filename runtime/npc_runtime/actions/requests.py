@@ -21,9 +21,9 @@ CONFIRM_SECONDS = 60.0
 SILENT_SECONDS = 30.0
 """After this time an action counts as done of which the game need not say how it went."""
 MOST_OPEN = 64
-"""Actions of a session that may be under way; of more, the oldest is given up."""
+"""Actions of a session that may be under way; of more, the oldest is not followed any further."""
 _MOST_WORDS = 400
-"""Characters of what the game answers in words."""
+"""Characters of what the game says about an action."""
 _OVER = 256
 """Ids of the latest actions that are over, to tell a late answer from a wrong one."""
 
@@ -35,13 +35,15 @@ class Outcome:
     status: Status
     message: str = ""
     """Why, in the game's words; one line."""
-    result: str = ""
-    """What the game found out, in words; one line."""
+    result: Answer | None = None
+    """What the game found out; an empty list or mapping: that there is nothing."""
+    reason: str = ""
+    """Why, in ours, where the game has said nothing."""
 
     @classmethod
     def told(cls, status: Status, message: str | None, result: Answer | None) -> "Outcome":
         """What a game has told of an action."""
-        return cls(status, _one_line(message or ""), _one_line(_in_words(result)))
+        return cls(status, one_line(message or ""), result if result != "" else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,12 @@ class Requests:
             now: Clock time, seconds.
 
         Returns:
-            The oldest one if there are too many; it is given up.
+            The oldest one if there are too many: it is not followed any further.
         """
         self._open[action.id] = Undertaking(action, patience, action.needs_confirm, now + _wait(action, patience))
         if len(self._open) <= MOST_OPEN:
             return ()
-        return (self._end(next(iter(self._open)), Outcome("timed_out", "too many actions were under way")),)
+        return (self._give_up(next(iter(self._open)), "too many actions were under way"),)
 
     def confirmed(self, id: str, allow: bool, now: float) -> events.Action | Ended:
         """The game consents to an action, or does not.
@@ -111,7 +113,7 @@ class Requests:
         if not one.asked:
             raise InputError(f"Action {id} needs no consent.", hint="it may be done already", code="wrong_order")
         if not allow:
-            return self._end(id, Outcome("refused", "it was not allowed"))
+            return self._end(id, Outcome("refused", reason="it was not allowed"))
         action = replace(one.action, needs_confirm=False)
         self._open[id] = replace(one, action=action, asked=False, due=now + _wait(action, one.patience))
         return action
@@ -127,11 +129,12 @@ class Requests:
 
     def expired(self, now: float) -> tuple[Ended, ...]:
         """Those whose time is over, the oldest first."""
-        return tuple(self._end(id, _by_itself(one)) for id, one in list(self._open.items()) if one.due <= now)
+        due = [id for id, one in self._open.items() if one.due <= now]
+        return tuple(self._give_up(id, "the game did not answer") for id in due)
 
     def abandon(self) -> tuple[Ended, ...]:
-        """Nobody is there any more who could answer, or the story is another one."""
-        return tuple(self._end(id, Outcome("timed_out", "it was given up")) for id in list(self._open))
+        """End them all, the oldest first: nobody is there any more who could answer, or the story is another one."""
+        return tuple(self._give_up(id, "the game is gone") for id in list(self._open))
 
     def _known(self, id: str) -> Undertaking:
         if id in self._open:
@@ -139,6 +142,12 @@ class Requests:
         if id in self._over:
             raise InputError(f"Action {id} is over already.", hint="answer once, and in time", code="action_over")
         raise InputError(f"There is no action {id!r}.", hint="give the `id` of the action", code="unknown_action")
+
+    def _give_up(self, id: str, reason: str) -> Ended:
+        """End an action of which the game has said nothing: that is all right where it need not."""
+        one = self._open[id]
+        silent = not one.asked and not one.action.needs_result
+        return self._end(id, Outcome("done") if silent else Outcome("timed_out", reason=reason))
 
     def _end(self, id: str, outcome: Outcome) -> Ended:
         one = self._open.pop(id)
@@ -148,29 +157,12 @@ class Requests:
         return Ended(one.action, outcome)
 
 
+def one_line(text: str) -> str:
+    """A text of the game as one line of bounded length."""
+    return " ".join(text.split())[:_MOST_WORDS]
+
+
 def _wait(action: events.Action, patience: float) -> float:
     if action.needs_confirm:
         return CONFIRM_SECONDS
     return patience if action.needs_result else SILENT_SECONDS
-
-
-def _by_itself(one: Undertaking) -> Outcome:
-    if one.asked:
-        return Outcome("timed_out", "nobody consented")
-    return Outcome("timed_out", "the game did not answer") if one.action.needs_result else Outcome("done")
-
-
-def _in_words(result: Answer | None) -> str:
-    if result is None:
-        return ""
-    if isinstance(result, bool):
-        return "yes" if result else "no"
-    if isinstance(result, Mapping):
-        return ", ".join(f"{key}: {_in_words(value)}" for key, value in result.items())
-    if isinstance(result, tuple | list):
-        return ", ".join(map(_in_words, result))
-    return f"{result:g}" if isinstance(result, float) else str(result)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_MOST_WORDS]

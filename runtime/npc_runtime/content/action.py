@@ -147,14 +147,16 @@ ANSWER_SECONDS = 10.0
 class OutcomeLines(Authored):
     """What the character says when the game has told how an action went, word for word.
 
-    `{result}` and `{message}` are what the game answered, `{player}` and `{target}` names, `{item}` the argument of
-    that name. A line whose placeholder has nothing to stand for is not said.
+    `{result}` is what the game found out, `{message}` what it said about it, `{player}` and `{target}` are names, and
+    `{item}` is the argument of that name. A line whose placeholder has nothing to stand for is not said. Without a line
+    a small model's character says a usual one, and a larger model is asked to tell.
     """
 
     done: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did it, or consented to it where no result is asked for."""
     failed: OneOrMany[Line] = Field(default=(), max_length=16)
     refused: OneOrMany[Line] = Field(default=(), max_length=16)
-    """Also where the rules of the action itself do not allow it now."""
+    """The game did not allow it; or a goal wants it, and the rules of the action do not allow it now."""
     timed_out: OneOrMany[Line] = Field(default=(), max_length=16)
     """The game did not answer in time; those of `failed` unless given."""
 
@@ -172,34 +174,46 @@ class ActionSpec(Authored):
     cooldown: Duration = 0.0
     """Seconds before the character does it again."""
     needs_result: bool = False
-    """Whether the game answers how it went; the character then speaks about what really happened."""
+    """Whether the game answers how it went; what the character says and does next waits for that, as long as nobody
+    speaks to it, and is about what really happened."""
     timeout: Duration = ANSWER_SECONDS
-    """Seconds that the game has to answer."""
+    """Seconds that the game has to answer; only with `needs_result`."""
     say: OutcomeLines = OutcomeLines()
-    """What the character says about how it went; the model finds words where there are none."""
+    """What the character says about how it went."""
     permission: Permission = "auto"
-    """`ask`: the game must confirm; `never`: switched off."""
+    """`ask`: the game is asked first, and gets the action when it has consented; `never`: switched off."""
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
+    def _consistent(self) -> Self:
         if self.target != "none" and TARGET in self.args:
             message = "an action that has a target cannot have an argument of that name"
             raise wrong(Mistake(message, "rename the argument", ("args", TARGET)))
-        mistakes = [*self._unknown_placeholders()]
-        if self.timeout <= 0:
-            mistakes.append(Mistake("must be more than 0", "such as `10s`", ("timeout",)))
-        if mistakes:
+        if mistakes := [*self._wrong_placeholders(), *self._useless()]:
             raise wrong(*mistakes)
         return self
 
-    def _unknown_placeholders(self) -> Iterator[Mistake]:
+    def _wrong_placeholders(self) -> Iterator[Mistake]:
         known = (*get_args(_Placeholder), *self.args)
         for outcome, lines in dict(self.say).items():
             for number, line in enumerate(lines):
                 for found in _PLACEHOLDER.finditer(line):
-                    if found[1] not in known:
-                        hint = f"there are {', '.join(known)}"
-                        yield Mistake(f"nothing is called {found[0]}", hint, ("say", outcome, number))
+                    at = ("say", outcome, number)
+                    if known.count(found[1]) > 1:
+                        yield Mistake(f"{found[0]} may mean the argument, or what it always means", "rename it", at)
+                    elif found[1] not in known:
+                        yield Mistake(f"nothing is called {found[0]}", f"there are {', '.join(known)}", at)
+
+    def _useless(self) -> Iterator[Mistake]:
+        """What has no effect, as nothing waits for the game."""
+        hint = "write `needs_result: true`"
+        if self.timeout <= 0:
+            yield Mistake("must be more than 0", "such as `10s`", ("timeout",))
+        elif self.timeout != ANSWER_SECONDS and not self.needs_result:
+            yield Mistake("nothing waits for the game", hint, ("timeout",))
+        if not self.needs_result and self.permission != "ask":
+            for outcome in ("done", "failed", "timed_out"):
+                if getattr(self.say, outcome):
+                    yield Mistake("this is never said: nothing waits for the game", hint, ("say", outcome))
 
 
 class ActionDefinition(ActionSpec):
