@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.actions.wanting import Begun
+from npc_runtime.character.impulse import Deed
 from npc_runtime.character.memory.embedder import Vectors
 from npc_runtime.character.nature import Nature
 from npc_runtime.content.action import ActionDefinition
@@ -40,6 +42,15 @@ class Mouth(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An action that the player wants and has not said everything for yet."""
+
+    begun: Begun
+    deeds: tuple[Deed, ...]
+    """What was planned for after it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
     """Who takes part in an exchange, and what holds around them."""
@@ -58,6 +69,10 @@ class Cast:
     life: Life
     ledger: Ledger
     """What the character has done, for cooldowns and once-per-turn."""
+    tidings: tuple[str, ...] = ()
+    """What came of its actions since it last spoke, as sentences to it."""
+    wish: Wish | None = None
+    """What the player still wants."""
     among_themselves: bool = False
     """Whether `player` is another character."""
     history: tuple[Exchange, ...] = ()

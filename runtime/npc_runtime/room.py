@@ -118,6 +118,7 @@ class Room:
             slot=hello.save,
             opened=world.opened.wait,
             meet=self._meet,
+            answers=hello.answers,
         )
         self._live.add(live)
         return DeviceSession(live) if hello.audio.out == "device" else live

@@ -91,7 +91,7 @@ async def load(game: "Game", slot: str) -> None:
 
 
 def inner_of(game: "Game", character: str = "brynja") -> Inner:
-    return game.session._lives.inner(game.session.character(character), game.session._player)
+    return game.session._lives.inner(game.session.character(character), game.session.player)
 
 
 def kept(inner: Inner) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Actions: what a character may do in the game, as packs define them (`actions/*.yaml`) and as they are offered."""
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -160,6 +161,30 @@ class Argument(Authored):
         return "" if low <= value <= high else "is outside min and max"
 
 
+_Placeholder = Literal["result", "message", "player", "target"]
+"""What the lines of an outcome may name beside the action's arguments."""
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+ANSWER_SECONDS = 10.0
+"""How long the game has to say how an action went whose definition gives no `timeout`."""
+
+
+class OutcomeLines(Authored):
+    """What the character says when the game has told how an action went, word for word.
+
+    `{result}` is what the game found out, `{message}` what it said about it, `{player}` and `{target}` are names, and
+    `{item}` is the argument of that name. A line whose placeholder has nothing to stand for is not said. Without a line
+    a small model's character says a usual one, and a larger model is asked to tell.
+    """
+
+    done: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did it, or consented to it where no result is asked for."""
+    failed: OneOrMany[Line] = Field(default=(), max_length=16)
+    refused: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did not allow it; or a goal wants it, and the rules of the action do not allow it now."""
+    timed_out: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did not answer in time; those of `failed` unless given."""
+
+
 class ActionSpec(Authored):
     """What stands below an action's name."""
 
@@ -173,16 +198,46 @@ class ActionSpec(Authored):
     cooldown: Duration = 0.0
     """Seconds before the character does it again."""
     needs_result: bool = False
-    """Whether the game answers how it went."""
+    """Whether the game answers how it went; what the character says and does next waits for that, as long as nobody
+    speaks to it, and is about what really happened."""
+    timeout: Duration = ANSWER_SECONDS
+    """Seconds that the game has to answer; only with `needs_result`."""
+    say: OutcomeLines = OutcomeLines()
+    """What the character says about how it went."""
     permission: Permission = "auto"
-    """`ask`: the game must confirm; `never`: switched off."""
+    """`ask`: the game is asked first, and gets the action when it has consented; `never`: switched off."""
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
+    def _consistent(self) -> Self:
         if self.target != "none" and TARGET in self.args:
             message = "an action that has a target cannot have an argument of that name"
             raise wrong(Mistake(message, "rename the argument", ("args", TARGET)))
+        if mistakes := [*self._wrong_placeholders(), *self._useless()]:
+            raise wrong(*mistakes)
         return self
+
+    def _wrong_placeholders(self) -> Iterator[Mistake]:
+        known = (*get_args(_Placeholder), *self.args)
+        for outcome, lines in dict(self.say).items():
+            for number, line in enumerate(lines):
+                for found in _PLACEHOLDER.finditer(line):
+                    at = ("say", outcome, number)
+                    if known.count(found[1]) > 1:
+                        yield Mistake(f"{found[0]} may mean the argument, or what it always means", "rename it", at)
+                    elif found[1] not in known:
+                        yield Mistake(f"nothing is called {found[0]}", f"there are {', '.join(known)}", at)
+
+    def _useless(self) -> Iterator[Mistake]:
+        """What has no effect, as nothing waits for the game."""
+        hint = "write `needs_result: true`"
+        if self.timeout <= 0:
+            yield Mistake("must be more than 0", "such as `10s`", ("timeout",))
+        elif self.timeout != ANSWER_SECONDS and not self.needs_result:
+            yield Mistake("nothing waits for the game", hint, ("timeout",))
+        if not self.needs_result and self.permission != "ask":
+            for outcome in ("done", "failed", "timed_out"):
+                if getattr(self.say, outcome):
+                    yield Mistake("this is never said: nothing waits for the game", hint, ("say", outcome))
 
 
 class ActionDefinition(ActionSpec):
