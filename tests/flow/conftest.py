@@ -281,7 +281,8 @@ def play(library: Library) -> Play:
     """A player who has turned to a character; leaving the context is leaving the game, whatever is going on.
 
     `reports` says whether the game reports playback; an empty `character`, that nobody is talked to yet; `slot`, which
-    save of the game is played; `answers`, whether the game says how actions went. What else is given is for the session.
+    save of the game is played; `answers`, whether the game says how actions went. What else is
+    given is for the session.
     """
 
     @asynccontextmanager

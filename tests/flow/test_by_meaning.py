@@ -19,6 +19,7 @@ from npc_runtime.chronicle import Chronicle
 from npc_runtime.clock import MonotonicClock
 from npc_runtime.content.library import Library
 from npc_runtime.errors import NpcError
+from npc_runtime.interview import Interview
 from npc_runtime.lives import Lives
 from npc_runtime.session import Session
 from npc_runtime.speech import Transcript
@@ -96,7 +97,7 @@ class Stage:
     async def say(self, text: str) -> str:
         """Returns what is answered."""
         self.events.clear()
-        await self.session.say("brynja", text)
+        await Interview(self.session).say("brynja", text)
         [said] = [short(event) for event in self.events if isinstance(event, events.Say)]
         return said.removeprefix("say ")
 

@@ -68,7 +68,7 @@ def done(game: "Game") -> list[tuple[str, dict[str, object]]]:
 
 async def test_the_arguments_of_a_goals_action_are_in_the_players_words(play: "Play") -> None:
     async with play(mind=SmallMind()) as game:
-        assert await said(game, "Can I get a large mocha with two sugars, please?") == "Coming right up."
+        assert await said(game, "Give me a large mocha with two sugars, please.") == "Coming right up."
         assert done(game) == [("order_drink", {"drink": "mocha", "size": "large", "sugars": 2})]
 
 
