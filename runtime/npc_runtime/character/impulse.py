@@ -10,7 +10,7 @@ from typing import Literal
 
 from npc_runtime.character.affect import Stimulus
 from npc_runtime.character.appraisal import assess
-from npc_runtime.character.asking import asks
+from npc_runtime.character.asking import asks, refers
 from npc_runtime.character.boundary import judge
 from npc_runtime.character.emotion import INTENSITY
 from npc_runtime.character.goal_state import GoalState, Moment
@@ -236,12 +236,13 @@ def _carried_out(
 
 
 def _known(nature: Nature, inner: Inner, text: str, occasion: Occasion, vector: Vectors | None) -> Recall:
-    """What the character knows about a text."""
+    """What the character knows about a text; a small model gets one fact, which must not be about the lines before."""
+    goes_back = not occasion.small or refers(text, nature.character.language)
     return nature.knowledge.recall(
         text,
         occasion.facts,
         awareness=inner.person.awareness,
-        recent=occasion.recent,
+        recent=occasion.recent if goes_back else (),
         query=vector[None] if vector is not None else None,
     )
 
