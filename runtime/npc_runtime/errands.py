@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 
 from npc_runtime import events
 from npc_runtime.actions.requests import Answer, Ended, Outcome, Requests, Status
@@ -74,6 +75,7 @@ class Errands:
         waiting = self._waiting[id] = _Waiting()
         try:
             await waiting.over.wait()
+            await anyio.lowlevel.checkpoint_if_cancelled()  # a turn that is over meanwhile tells nobody
         finally:
             if self._waiting.get(id) is waiting:  # a turn that was taken back may unwind when the next has its number
                 del self._waiting[id]
@@ -132,12 +134,11 @@ class Errands:
             self._outgoing.put(
                 events.Notice(code=f"action_{outcome.status}", message=account.tiding, turn=action.turn or None)
             )
-        if not cast.life.goes_on:  # a save game was loaded meanwhile
-            return
-        if account.tiding:
-            self._deeds.inform(cast.id, (account.tiding,))
         self._wake(action.id, outcome, cast.id, account.tiding)
-        self._tasks.start_soon(self._remember, cast.life, account.words, cast.scene)
+        if cast.life.goes_on:  # no save game was loaded meanwhile
+            if account.tiding:
+                self._deeds.inform(cast.id, (account.tiding,))
+            self._tasks.start_soon(self._remember, cast.life, account.words, cast.scene)
 
     def _wake(self, id: str, outcome: Outcome, character: str = "", tiding: str = "") -> None:
         """Tell whoever waits for an action."""

@@ -131,6 +131,8 @@ class Game:
         """When the microphone was last switched on."""
         self.finished: list[tuple[int, str]] = []
         """Turns that are over, and why."""
+        self.own_ms: list[float | None] = []
+        """What our own code took of each of them until its first sound."""
         self.speakers = Speakers()
         self.level = QUIET
         """Of what the microphone hears."""
@@ -248,6 +250,7 @@ class Game:
         """Drop everything that was noted, so that only what the session itself keeps is kept."""
         self.told.clear()
         self.finished.clear()
+        self.own_ms.clear()
         self._seen = 0
         self.ears.heard.clear()
         self.mind.requests.clear()
@@ -263,6 +266,7 @@ class Game:
 
     def _note(self, on: Performance, reason: str) -> None:
         self.finished.append((on.number, reason))
+        self.own_ms.append(on.trace.own_ms)
 
     async def _capture(self, scope: anyio.CancelScope) -> None:
         with scope:
@@ -281,8 +285,8 @@ def play(library: Library) -> Play:
     """A player who has turned to a character; leaving the context is leaving the game, whatever is going on.
 
     `reports` says whether the game reports playback; an empty `character`, that nobody is talked to yet; `slot`, which
-    save of the game is played; `answers`, whether the game says how actions went. What else is
-    given is for the session.
+    save of the game is played; `answers`, whether the game says how actions went. What else is given is for the
+    session.
     """
 
     @asynccontextmanager
