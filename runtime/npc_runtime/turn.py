@@ -308,7 +308,7 @@ class Turn:
         acted = self._bearing.act(name, wanted)
         if isinstance(acted, Rejection):
             return None, self._aftermath.of_rejection(acted, name, wanted, planned=planned)
-        self._outbox.then(lambda: self._aftermath.left(acted))
+        self._outbox.then(lambda: self._aftermath.leave(acted, self._emit))
         return acted, AS_PLANNED
 
     async def _do(self, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
