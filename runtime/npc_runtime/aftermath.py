@@ -1,13 +1,14 @@
 """Aftermath: what a character says when it has heard how its action went, and whether it goes on as planned."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from npc_runtime import events
 from npc_runtime.accounts import Account, authored, usual
 from npc_runtime.actions.requests import Outcome
-from npc_runtime.actions.validate import Rejection
+from npc_runtime.actions.situation import Situation
+from npc_runtime.actions.validate import Rejection, gone
 from npc_runtime.cast import Cast
 
 
@@ -21,6 +22,10 @@ class Answers(Protocol):
 
     def undertaken(self, action: events.Action, cast: Cast) -> None:
         """An action has left for the game."""
+        ...
+
+    def impossible(self, action: events.Action, cast: Cast, reason: str) -> None:
+        """An action has not left for the game, as it is not possible any more."""
         ...
 
     async def outcome(self, id: str) -> Outcome:
@@ -73,10 +78,17 @@ class Aftermath:
         answered = self._answers is not None and self._answers.expected
         return answered and (acted.needs_result or acted.needs_confirm)
 
-    def left(self, acted: events.Action) -> None:
-        """An action has left for the game."""
-        if self._answers is not None:
-            self._answers.undertaken(acted, self._cast)
+    def leave(self, acted: events.Action, emit: Callable[[events.Event], None]) -> None:
+        """Let an action leave for the game, unless what it is about has gone since it was decided on."""
+        cast, answers = self._cast, self._answers
+        definition = next(one for one in cast.actions if one.name == acted.name)
+        here = Situation(scene=cast.now(), player=cast.player, character=cast.id)
+        if answers is not None and (missing := gone(acted.args, acted.target, definition, here)):
+            answers.impossible(acted, cast, f"{missing} is not here any more")
+            return
+        emit(acted)
+        if answers is not None:
+            answers.undertaken(acted, cast)
 
     async def of(self, acted: events.Action) -> Consequence:
         """What follows from an action; waits for the game where the character has to know how it went."""

@@ -128,9 +128,9 @@ class Bearing:
             self.become(replace(self.inner, bond=bond.having_done(deed.text)))
 
     def act(self, name: str, args: Mapping[str, str]) -> events.Action | Rejection:
-        """Do an action, if it may be done now."""
+        """Decide on an action, if it may be done now; it has yet to leave."""
         cast = self._cast
-        situation = situation_of(cast, self.inner, self._clock)
+        situation = replace(situation_of(cast, self.inner, self._clock), scene=cast.now())
         judged = validate(name, args, cast.actions, situation, cast.ledger)
         if isinstance(judged, Rejection):
             self._outbox.put(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self._number))
@@ -140,7 +140,7 @@ class Bearing:
         self.actions += 1
         id = f"{self._number}.{self.actions}"
         cast.ledger.record(judged.name, judged.args, judged.target, situation, id=id)
-        action = events.Action(
+        return events.Action(
             turn=self._number,
             id=id,
             character=cast.id,
@@ -150,8 +150,6 @@ class Bearing:
             needs_result=judged.needs_result,
             needs_confirm=judged.needs_confirm,
         )
-        self._outbox.put(action)
-        return action
 
     def _stir(self, stimulus: Stimulus) -> None:
         """Feel something now: what was felt when the turn began has faded a little."""

@@ -1,6 +1,6 @@
 """Who and what takes part in an exchange: the character, what holds around it, and the engines as a turn sees them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -65,6 +65,9 @@ class Cast:
     player: Player
     """To whom the character speaks."""
     scene: Scene
+    """What is around when the exchange begins."""
+    now: Callable[[], Scene]
+    """What is around at the moment: the game goes on while somebody speaks."""
     nature: Nature
     life: Life
     ledger: Ledger

@@ -67,6 +67,11 @@ class Errands:
             self._over(ended)
         self._changed.set()
 
+    def impossible(self, action: events.Action, cast: Cast, reason: str) -> None:
+        """An action has not left for the game, as it is not possible any more."""
+        self._casts[action.id] = cast
+        self._over(Ended(action, Outcome("refused", reason=reason)))
+
     async def outcome(self, id: str) -> Outcome:
         """Wait until it is known how an action went, be it that it has yet to leave.
 

@@ -347,6 +347,7 @@ class Session:
             system=self._system(character),
             player=partner,
             scene=self.scene,
+            now=lambda: self.scene,
             nature=self._natures.of(character),
             life=self._lives.of(character, partner),
             ledger=ledger,

@@ -316,7 +316,7 @@ class Turn:
         if isinstance(acted, Rejection):
             question = self.wishes.ask(acted, wanted, name, self._deeds, inner) if planned else None
             return None, question or self._aftermath.of_rejection(acted, name, wanted, planned=planned)
-        self._outbox.then(lambda: self._aftermath.left(acted))
+        self._outbox.then(lambda: self._aftermath.leave(acted, self._emit))
         return acted, AS_PLANNED
 
     async def _do(self, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:

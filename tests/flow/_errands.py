@@ -19,7 +19,13 @@ style: {response_length: medium}
 goals:
   - id: mend
     when: {keyword: [mend my sword]}
-    do: [{say: "Let me see."}, {action: mend}, {relate: {trust: 0.1}}, {say: "There you go."}, {done: mended}, {action: nod}]
+    do:
+      - {say: "Let me see."}
+      - {action: mend}
+      - {relate: {trust: 0.1}}
+      - {say: "There you go."}
+      - {done: mended}
+      - {action: nod}
     repeatable: true
   - id: lift
     when: {keyword: [lift the anvil]}

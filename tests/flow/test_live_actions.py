@@ -168,7 +168,12 @@ async def test_a_small_model_tells_what_was_found_out_before_it_goes_on(play: "P
         before = await ask(game, "What is left?", "do stock {}")
         await answer(game, result=[])
         await game.until("end done")
-        assert told(game, before) == ["do stock {}", "say As far as I can tell: nothing.", "say Ten crowns.", "end done"]
+        assert told(game, before) == [
+            "do stock {}",
+            "say As far as I can tell: nothing.",
+            "say Ten crowns.",
+            "end done",
+        ]
 
 
 async def test_actions_of_one_reply_follow_one_another(play: "Play") -> None:
@@ -287,7 +292,9 @@ async def test_the_games_time_is_not_our_own(play: "Play") -> None:
                 await answer(game)
                 await game.until("end done")
         assert all(own == pytest.approx(0, abs=1) for own in game.own_ms)
-        assert game.of(events.TurnEnd)[0].timings["game_ms"] < 1000 < game.of(events.TurnEnd)[0].timings["first_audio_ms"]
+        assert (
+            game.of(events.TurnEnd)[0].timings["game_ms"] < 1000 < game.of(events.TurnEnd)[0].timings["first_audio_ms"]
+        )
         assert not [line for line in game.lines() if line.startswith("filler")]  # the next answer is not late for that
 
 

@@ -115,6 +115,25 @@ async def test_an_answer_that_is_taken_back_asks_for_nothing(play: "Play") -> No
         assert action.id == "1.1"
 
 
+async def test_what_is_gone_when_an_action_would_leave_is_not_asked_for(play: "Play") -> None:
+    async with play(ears=Ears((0.05, "Mend my sword."))) as game:
+        await game.listen()
+        await game.talk(800)
+        await anyio.sleep(0.38)  # the answer is prepared, as far as it goes
+        draft = game.live._stage.draft
+        assert draft is not None and draft.turn is not None and draft.turn.acted
+        await game.send("scene.update", entities=[])
+        await game.until("end done")
+        assert told(game)[-3:] == ["notice action_refused", "say Good day to you.", "end done"]
+        assert "iron_sword is not here any more" in prompt(game)
+        assert game.of(events.Action) == []
+        await game.send("scene.update", entities=[{"id": "axe"}])
+        await ask(game, "Mend my sword!", "say Let me see.")
+        await game.send("scene.update", entities=[{"id": "pot"}])  # while it speaks
+        await game.until(MEND)
+        assert latest(game).target == "pot"
+
+
 async def test_a_voice_that_stops_an_action_does_not_ask_for_it_again(play: "Play") -> None:
     async with play(ears=Ears((0.05, "Lift the anvil."), (0.05, "No."))) as game:
         await game.listen()
