@@ -104,13 +104,11 @@ def gone(args: Mapping[str, Scalar], target: str | None, definition: ActionDefin
     Returns:
         Its id, or nothing.
     """
-    wanted: list[tuple[str, Scalar]] = [
-        (argument.type, args[name]) for name, argument in definition.args.items() if name in args
-    ]
-    if target is not None:
-        wanted.append((definition.target, target))
-    for kind, id in wanted:
-        if kind in ("entity", "character", "location") and all(one.id != id for one in candidates(kind, situation)):
+    wanted = [(argument.type, args.get(name)) for name, argument in definition.args.items()]
+    for kind, id in (*wanted, (definition.target, target)):
+        if kind != "entity" and kind != "character" and kind != "location":
+            continue
+        if id is not None and all(one.id != id for one in candidates(kind, situation)):
             return str(id)
     return ""
 
