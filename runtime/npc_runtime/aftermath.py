@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import anyio
+
 from npc_runtime import events
 from npc_runtime.accounts import Account, authored, usual
 from npc_runtime.actions.requests import Outcome
@@ -55,6 +57,9 @@ class Consequence:
 
 
 AS_PLANNED = Consequence()
+_NOT_YET = Consequence(goes_on=False, words_hold=False)
+HOLD_SECONDS = 15.0
+"""How long a turn waits for the game: longer than most games take, and no longer than a player would."""
 
 
 class Aftermath:
@@ -91,11 +96,17 @@ class Aftermath:
             answers.undertaken(acted, cast)
 
     async def of(self, acted: events.Action) -> Consequence:
-        """What follows from an action; waits for the game where the character has to know how it went."""
+        """What follows from an action; waits for the game where the character has to know how it went.
+
+        A walk or a player's consent may take long: after a while the turn ends without a word about it, and the
+        character is told how it went when it next speaks.
+        """
         if self._answers is None or not self.waits(acted):
             return AS_PLANNED
-        outcome = await self._answers.outcome(acted.id)
-        return self._after(account_of(self._cast, acted.name, acted.args, acted.target, outcome))
+        with anyio.move_on_after(HOLD_SECONDS):
+            outcome = await self._answers.outcome(acted.id)
+            return self._after(account_of(self._cast, acted.name, acted.args, acted.target, outcome))
+        return _NOT_YET
 
     def of_rejection(self, rejection: Rejection, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
         """What follows from an action that is not possible now.

@@ -12,6 +12,7 @@ from tests.flow.conftest import new_house
 
 from npc_runtime import events
 from npc_runtime.actions.requests import CONFIRM_SECONDS, SILENT_SECONDS
+from npc_runtime.aftermath import HOLD_SECONDS
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError, InputError
 
@@ -195,7 +196,7 @@ async def test_consent_comes_before_the_action(play: "Play") -> None:
         before = await ask(game, "Open the gate!", "do gate {}")
         asked = latest(game)
         assert asked.needs_confirm
-        await anyio.sleep(20)
+        await anyio.sleep(10)
         await game.send("action.confirm", id=asked.id, allow=True)
         await game.until("end done")
         assert told(game, before) == ["do gate {}", "do gate {}", "say Walk in.", "end done"]
@@ -212,17 +213,25 @@ async def test_consent_comes_before_the_action(play: "Play") -> None:
         assert over.value.code == "action_over"
 
 
-@pytest.mark.parametrize("refused", [True, False])
-async def test_without_consent_nothing_happens(play: "Play", refused: bool) -> None:
+async def test_without_consent_nothing_happens(play: "Play") -> None:
     async with play() as game:
         before = await ask(game, "Open the gate!", "do gate {}")
-        if refused:
-            await game.send("action.confirm", id=latest(game).id, allow=False)
-        else:
-            await anyio.sleep(CONFIRM_SECONDS)
+        await game.send("action.confirm", id=latest(game).id, allow=False)
         await game.until("end done")
-        status, line = ("refused", "The gate stays shut.") if refused else ("timed_out", "Good day to you.")
-        assert told(game, before) == ["do gate {}", f"notice action_{status}", f"say {line}", "end done"]
+        assert told(game, before) == ["do gate {}", "notice action_refused", "say The gate stays shut.", "end done"]
+        assert len(game.of(events.Action)) == 1
+
+
+async def test_a_turn_does_not_wait_for_ever_and_the_character_hears_of_it_later(play: "Play") -> None:
+    async with play() as game:
+        before = await ask(game, "Open the gate!", "do gate {}")
+        await anyio.sleep(HOLD_SECONDS)
+        await game.until("end done")
+        assert told(game, before) == ["do gate {}", "end done"]
+        await anyio.sleep(CONFIRM_SECONDS - HOLD_SECONDS)
+        assert told(game, before)[2:] == ["notice action_timed_out"]
+        await ask(game, "And now?", "end done")
+        assert "gate" in prompt(game)
         assert len(game.of(events.Action)) == 1
 
 
