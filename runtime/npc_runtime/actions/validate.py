@@ -12,15 +12,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from npc_runtime.actions.candidates import Reference, candidates
+from npc_runtime.actions.candidates import candidates
 from npc_runtime.actions.ledger import Ledger
 from npc_runtime.actions.situation import Situation
 from npc_runtime.actions.values import Misfit, clean, meant, value_of
 from npc_runtime.content.action import TARGET, ActionDefinition, Argument, Scalar
 from npc_runtime.content.conditions import all_hold
-
-_OF_THE_SCENE: Mapping[str, Reference] = {"entity": "entity", "character": "character", "location": "location"}
-"""Types of arguments and targets that may be gone from one moment to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +104,11 @@ def gone(args: Mapping[str, Scalar], target: str | None, definition: ActionDefin
     Returns:
         Its id, or nothing.
     """
-    wanted: list[tuple[str, Scalar, Sequence[str]]] = [
-        (argument.type, args[name], argument.tags) for name, argument in definition.args.items() if name in args
-    ]
-    if target is not None:
-        wanted.append((definition.target, target, ()))
-    for kind, id, tags in wanted:
-        if kind in _OF_THE_SCENE and all(one.id != id for one in candidates(_OF_THE_SCENE[kind], situation, tags)):
+    wanted = [(argument.type, args.get(name)) for name, argument in definition.args.items()]
+    for kind, id in (*wanted, (definition.target, target)):
+        if kind != "entity" and kind != "character" and kind != "location":
+            continue
+        if id is not None and all(one.id != id for one in candidates(kind, situation)):
             return str(id)
     return ""
 
