@@ -217,7 +217,7 @@ class Action:
     args: Mapping[str, Scalar]
     target: str | None = None
     needs_result: bool = False
-    """Whether the character waits for an `action.result`."""
+    """Whether the character waits for an `action.result` with what it says and does next."""
     needs_confirm: bool = False
     """Whether this only asks: the same action comes again, without this, when the game has consented."""
 

@@ -198,8 +198,8 @@ class ActionSpec(Authored):
     cooldown: Duration = 0.0
     """Seconds before the character does it again."""
     needs_result: bool = False
-    """Whether the game answers how it went; what the character says and does next waits for that, as long as nobody
-    speaks to it, and is about what really happened."""
+    """Whether the game answers how it went; what the character says and does next waits for that, up to 15 seconds, and
+    is about what really happened."""
     timeout: Duration = ANSWER_SECONDS
     """Seconds that the game has to answer; only with `needs_result`."""
     say: OutcomeLines = OutcomeLines()

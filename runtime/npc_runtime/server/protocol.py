@@ -96,7 +96,7 @@ class Hello(Part):
     """What `emotion` says of the face: nothing, ARKit blend shapes, or VRM expressions."""
     save: Slot | None = None
     answers: bool = True
-    """Whether the game sends `action.result` and `action.confirm`; if not, nothing waits for them."""
+    """Whether the game sends `action.result` and `action.confirm`; if not, every action counts as done."""
 
 
 class SetScene(Part):
@@ -187,18 +187,20 @@ class GameEvent(Part):
 
 
 class ActionResult(Part):
-    """How an action went."""
+    """How an action went; once, for any action, whether it `needs_result` or not."""
 
     type: Literal["action.result"]
     id: Id
+    """Of the action."""
     status: Literal["done", "failed", "refused"]
     result: Answer | None = None
-    """What the game found out: a word, a number, a list of such, or named ones."""
+    """What the game found out: a word, a number, a list of such, or named ones; an empty list: there is none."""
     message: Text | None = None
+    """Why, in words that the character may use."""
 
 
 class ActionConfirm(Part):
-    """Whether an action that asks may be done."""
+    """Whether an action that asks, by `needs_confirm`, may be done; if so, it is sent again with the same id."""
 
     type: Literal["action.confirm"]
     id: Id
