@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from npc_runtime.errors import ContentError, InputError, Problem
 
@@ -18,17 +18,55 @@ FILE_NAME = "npc-runtime.toml"
 ENV_PREFIX = "NPC_RUNTIME_"
 
 
+_SECRETS = (("llm", "api_key"), ("stt", "api_key"), ("tts", "api_key"))
+_SECRET_HINT = "put it into the environment, as NPC_RUNTIME_%s__API_KEY or the provider's own variable"
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LlmSettings(_Section):
+LlmBackend = Literal["auto", "llama", "llama-cpp-python", "openai", "transformers"]
+
+
+class _Service(_Section):
+    """Where an online service, or a server on this machine, is found."""
+
+    provider: str = ""
+    """A preset of `assets/providers.toml`, such as `groq`."""
+    base_url: str = ""
+    """The address of an OpenAI-compatible API, up to `/v1`; instead of the preset's."""
+
+
+class LlmFallback(_Service):
+    """What answers when those before it cannot."""
+
+    backend: LlmBackend = "auto"
+    model: str = ""
+    """As `llm.model`."""
+
+
+class LlmSettings(_Service):
     """The language model."""
 
-    backend: Literal["auto", "llama", "llama-cpp-python", "openai", "transformers"] = "auto"
-    """`auto` and `llama` use the prebuilt llama.cpp; `llama-cpp-python` uses the one you built yourself."""
+    backend: LlmBackend = "auto"
+    """`auto` takes the service that is named here, else a server that runs on this machine, else a model file; `llama`
+    uses the prebuilt llama.cpp; `llama-cpp-python` the one you built yourself; `openai` any OpenAI-compatible service;
+    `transformers` a folder of weights for that library."""
     model: str = ""
-    """A model id of `npc-runtime models list`, or the path of a GGUF file; empty: the default model."""
+    """A model id of `npc-runtime models list`, the path of a GGUF file, or the service's name of a model; empty: the
+    default model."""
+    api_key: SecretStr = SecretStr("")
+    """From the environment only: NPC_RUNTIME_LLM__API_KEY. Else the provider's usual variable, or the system keyring."""
+    reply_format: Literal["auto", "tags", "json", "tools"] = "auto"
+    """How a service is asked to say what a character feels and does; `auto` takes what it is known to do well."""
+    fallback: tuple[LlmFallback, ...] = ()
+    """In order, what answers when the model cannot; `"local"` and `"groq/llama-3.1-8b-instant"` are short forms. The
+    embedded model comes last of itself."""
+    connect_timeout: float = Field(default=3.0, gt=0, le=60)
+    """Seconds that a service may take to accept the connection."""
+    first_token_timeout: float = Field(default=8.0, gt=0, le=600)
+    """Seconds that a service may take until the first token."""
     temperature: float = Field(default=0.5, ge=0, le=2)
     gpu_layers: int = Field(default=0, ge=-1)
     """Layers to put on the GPU; -1 puts all of them there."""
@@ -41,25 +79,67 @@ class LlmSettings(_Section):
     timeout: float = Field(default=20.0, gt=0, le=600)
     """Seconds without a new token after which the engine counts as hanging and is restarted."""
 
+    @field_validator("fallback", mode="before")
+    @classmethod
+    def _short_forms(cls, value: object) -> object:
+        if isinstance(value, str):  # the environment has no lists
+            value = [entry.strip() for entry in value.split(",") if entry.strip()]
+        if not isinstance(value, list | tuple):
+            return value
+        return [_fallback(entry) if isinstance(entry, str) else entry for entry in value]
 
-class SttSettings(_Section):
+
+def _fallback(short: str) -> dict[str, str]:
+    """The long form of `local`, `local/MODEL` or `PROVIDER/MODEL`."""
+    provider, _, model = short.partition("/")
+    return {"backend": "llama", "model": model} if provider == "local" else {"provider": provider, "model": model}
+
+
+class SttSettings(_Service):
     """Speech-to-text."""
 
     backend: Literal["auto", "whisper", "openai"] = "auto"
+    """`openai` is any OpenAI-compatible transcription service; what it cannot do, Whisper on this machine does."""
     model: str = ""
-    """A model id, or the folder of a Whisper model in CTranslate2 format; empty: the default for the language."""
+    """A model id, the folder of a Whisper model in CTranslate2 format, or the service's name of a model; empty: the
+    default for the language."""
+    api_key: SecretStr = SecretStr("")
+    """From the environment only: NPC_RUNTIME_STT__API_KEY. Else the provider's usual variable, or the system keyring."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` takes a graphics processor where one is there and free."""
+    timeout: float = Field(default=6.0, gt=0, le=120)
+    """Seconds that a service may take."""
     language: str = ""
     """Language that the player speaks; empty: the character's language."""
     smart_turn: bool = False
     """Whether the Smart Turn model helps to tell a pause from the end; get it with `models pull smart-turn-v3`."""
 
 
-class TtsSettings(_Section):
+class TtsSettings(_Service):
     """Text-to-speech."""
 
     engine: Literal["auto", "piper", "espeak", "openai", "elevenlabs"] = "auto"
+    """For characters whose own `voice.engine` is `auto`."""
     model: str = ""
-    """A voice id, or the path of a Piper voice that replaces the voice of every character; empty: each its own."""
+    """A voice id, or the path of a Piper voice that replaces the voice of every character; empty: each its own. For
+    services, their name of a model."""
+    api_key: SecretStr = SecretStr("")
+    """From the environment only: NPC_RUNTIME_TTS__API_KEY. Else the provider's usual variable, or the system keyring."""
+    voices: dict[str, str] = {}
+    """A voice for each name that characters ask for and this machine lacks: `{"old-man" = "espeak:en+m3"}`."""
+    timeout: float = Field(default=6.0, gt=0, le=120)
+    """Seconds that a service may take to send its first sound."""
+
+
+class BudgetSettings(_Section):
+    """How much money services may cost; beyond it, models on this machine take over with the next turn."""
+
+    session: float = Field(default=0.0, ge=0)
+    """In US dollars; 0: no limit."""
+    day: float = Field(default=0.0, ge=0)
+    """In US dollars; 0: no limit."""
+    warn: float = Field(default=0.8, gt=0, le=1)
+    """Share of a limit at which the player is told."""
 
 
 class MemorySettings(_Section):
@@ -144,6 +224,7 @@ class Settings(_Section):
     stt: SttSettings = SttSettings()
     tts: TtsSettings = TtsSettings()
     memory: MemorySettings = MemorySettings()
+    budget: BudgetSettings = BudgetSettings()
     threads: ThreadSettings = ThreadSettings()
     server: ServerSettings = ServerSettings()
     content: Path | None = None
@@ -227,6 +308,17 @@ def problems(path: Path) -> list[Problem]:
         at = re.search(r"line (\d+), column (\d+)", str(error))
         line, column = (int(at[1]), int(at[2])) if at else (text.count("\n") + 1, 1)
         return [Problem(str(path), line, column, f"not valid TOML: {str(error).split(' (at')[0]}")]
+    secrets = [loc for loc in _SECRETS if loc[-1] in _table(values, loc[0])]
+    if secrets:
+        return [
+            Problem(
+                str(path),
+                *_position(text, loc),
+                "a key does not belong into a file that is shared",
+                _SECRET_HINT % loc[0].upper(),
+            )
+            for loc in secrets
+        ]
     try:
         Settings.model_validate(values)
     except ValidationError as error:
@@ -235,6 +327,11 @@ def problems(path: Path) -> list[Problem]:
             for item in error.errors()
         ]
     return []
+
+
+def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _set(values: dict[str, Any], dotted: str, value: Any) -> None:

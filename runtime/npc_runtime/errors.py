@@ -12,10 +12,12 @@ The whole tree::
     │   ├── ModelError            exit 3   a model file that is missing, wrong or damaged
     │   └── OutputError           exit 3   a folder we cannot write to, a full disk
     └── EngineError               exit 3   an engine failed while working: the turn fails, the session goes on
+        └── ServiceError          exit 3   a service, online or on this machine: another one may do it instead
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 class NpcError(Exception):
@@ -117,3 +119,29 @@ class EngineError(NpcError):
 
     exit_code = 3
     code = "engine"
+
+
+Failing = Literal["key", "request", "limit", "connect", "timeout", "server", "broken"]
+"""How a service fails: `key` is refused; the `request` is (an unknown model, say), and will be again; a rate `limit` is
+reached; it cannot be reached (`connect`), is silent for too long (`timeout`), says that it has failed (`server`), or what it
+sends breaks off or makes no sense (`broken`)."""
+
+
+class ServiceError(EngineError):
+    """A service failed.
+
+    Args:
+        message: What happened and where, in one sentence.
+        hint: What to do about it.
+        failing: How it fails.
+        retry_after: Seconds after which it said that it may be asked again; None if it said nothing.
+    """
+
+    code = "service"
+
+    def __init__(
+        self, message: str, *, hint: str = "", failing: Failing = "server", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.failing = failing
+        self.retry_after = retry_after

@@ -155,6 +155,8 @@ class Thinking:
             temperature=self._temperature,
             seed=self._seed,
             conversation=cast.id,
+            options=tuple(options),
+            max_sentences=sentences,
         )
         ending = await self._write(request, options, send)
         if not self._acted and any(map(_silent, ending)):

@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from npc_runtime.content.action import ActionOption
+
 Role = Literal["system", "user", "assistant"]
 
 
@@ -34,6 +36,10 @@ class Completion:
     seed: int | None = None
     conversation: str = ""
     """Whose prompt prefix this shares: requests with the same name keep it warm for one another."""
+    options: tuple[ActionOption, ...] = ()
+    """What the character may do now, for backends that say it in another form than the prompt and the grammar."""
+    max_sentences: int = 0
+    """How long the reply may be, for the same; 0 where `grammar` alone says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Finish:
 
     complete: bool
     """False when the token limit cut the reply off."""
+    model: str = ""
+    """Who wrote it, where that may be another than `LanguageModel.name`."""
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
