@@ -1,0 +1,303 @@
+"""A mailbox for games that can only read and write files: `npc-runtime serve --mailbox DIR`.
+
+One folder per game below `DIR`; `DIR/game` is there from the start, for games that cannot make folders::
+
+    DIR/game/in/0001.json      the game writes: a message, or a list of messages; `hello` comes first
+    DIR/game/in/more.jsonl     or appends: a message per line
+    DIR/game/out/000001.json   the runtime writes: one message per file, named after its `seq`
+    DIR/game/read.txt          the game writes: the number of the last file it has read
+    DIR/game/status.json       the runtime writes: {"open": true} while there is a session, else {"open": false, "reason"}
+    DIR/game/sound/            WAV files, one per clause, of which `speech.audio` tells the `path`
+
+The game says `hello`, waits for `out/000001.json`, and goes on with 000002, 000003, … A file in `out` is complete as soon
+as it is there. Whatever is taken out of `in` is gone from there; numbers say the order, and may be used again. A game that
+can rename writes to a name that does not end in `.json` or `.jsonl` and renames; others may write in the open: a file that
+makes no sense yet has half a second to become complete. Instead of writing `read.txt`, a game may delete what it has read.
+
+A game that has not read for `limits.poll_seconds`, or for which too much waits, is told why and loses its session, and
+what waits stays until the next `hello`. A `hello` always begins a new session, for a game that was started anew, and
+empties `out`; a game that may have crashed before therefore deletes or empties `out/000001.json` before it says hello.
+Files in `in` that are older than a minute when the runtime starts are thrown away: a game that gets no answer says hello
+again. Two games have two folders, and so have two sessions.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+
+from npc_runtime import events
+from npc_runtime.errors import InputError, NpcError, OutputError, SetupError
+from npc_runtime.files import cannot_write
+from npc_runtime.lock import held
+from npc_runtime.server.audio_files import AudioFiles
+from npc_runtime.server.connection import Connection
+from npc_runtime.server.hub import Hub
+from npc_runtime.server.letters import Letters
+from npc_runtime.server.mailbox import Frame
+from npc_runtime.server.outfiles import SOUNDS, OutFiles
+from npc_runtime.server.refusals import TooSlowError, limit
+
+_log = logging.getLogger(__name__)
+_OWN = "game"
+"""The folder that is there from the start."""
+_LOCK = ".lock"
+_STALE_SECONDS = 60.0
+_SETTLE_SECONDS = 0.5
+_IDLE_SECONDS = 0.5
+"""Between two looks at the folders of games that do not play."""
+_QUIET_SECONDS = 0.2
+"""Between two looks at the folder of a game that plays, when nothing has been said for a while."""
+_BUSY_SECONDS = 0.05
+_BUSY_FOR = 5.0
+"""Seconds after a message in which the next is expected."""
+_FOLDERS = 64
+_SOUNDS = 64
+"""WAV files of one session."""
+_BATCH_BYTES = 1 << 20
+_HOW = "write the number of the last message you have read to read.txt"
+
+
+class _Box:
+    """The folder of one game."""
+
+    def __init__(self, folder: Path, *, most: int, stale: float) -> None:
+        self.folder = folder
+        self.letters = Letters(folder / "in", most=most, settle=_SETTLE_SECONDS, stale=stale)
+        self.playing = False
+        self.complained = False
+        """Whether the log says already what is wrong with it."""
+
+    def sweep(self) -> None:
+        """Say that there is no session, whatever an earlier run said; blocks."""
+        out = OutFiles(self.folder)
+        if (self.folder / "out").is_dir():
+            out.empty()
+            out.status(_closed("the runtime has been started anew"))
+
+
+class FileMailbox:
+    """Serves games through a folder. Open it first: `with FileMailbox(folder) as mailbox`.
+
+    Args:
+        folder: Made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._boxes: dict[str, _Box] = {}
+        self._stale = 0.0
+        self._crowded = False
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Make the folder and keep other runtimes out of it.
+
+        Raises:
+            OutputError: It cannot be written to.
+            SetupError: Another runtime uses it.
+        """
+        try:
+            self._make()
+            lock = self._folder / _LOCK
+            self._held.enter_context(held(lock, on_wait=self._refuse))
+            lock.touch()
+            self._stale = lock.stat().st_mtime - _STALE_SECONDS
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    async def run(self, hub: Hub) -> None:
+        """Serve until cancelled; sessions end as those of the hub do."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                found = await anyio.to_thread.run_sync(self._look, hub.limits.body_bytes, anyio.current_time())
+                for box, values in found:
+                    box.playing = True
+                    tasks.start_soon(self._play, hub, box, values)
+                await anyio.sleep(_IDLE_SECONDS)
+
+    async def _play(self, hub: Hub, box: _Box, values: list[object]) -> None:
+        """All sessions in one folder until nothing more is waiting there."""
+        try:
+            while values:
+                sounds = closing(AudioFiles(box.folder / SOUNDS, keep=_SOUNDS))
+                with sounds as files, hub.connect(sound="file", files=files) as connection:
+                    values = await _Visit(hub, box, connection).run(values)
+        except Exception as error:
+            _log.error("unexpected failure in mailbox %s", box.folder, exc_info=error)
+        finally:
+            box.playing = False
+
+    def _look(self, most: int, now: float) -> list[tuple[_Box, list[object]]]:
+        """Boxes of games that want to begin, with what they say; blocks."""
+        found: list[tuple[_Box, list[object]]] = []
+        for name in self._names():
+            box = self._boxes.get(name)
+            try:
+                if box is None:
+                    box = self._boxes[name] = _Box(self._folder / name, most=most, stale=self._stale)
+                    box.sweep()
+                if not box.playing and (values := box.letters.look(now)):
+                    found.append((box, values))
+            except FileNotFoundError:
+                continue  # a folder without `in` is nobody's yet
+            except (OSError, NpcError) as error:
+                if box is not None and not box.complained:
+                    box.complained = True
+                    _log.warning("mailbox %s cannot be used: %s", box.folder, error)
+        return found
+
+    def _names(self) -> list[str]:
+        """The folders of games; makes the mailbox again when somebody has removed it."""
+        try:
+            with os.scandir(self._folder) as entries:
+                names = [each.name for each in entries if each.name[0] != "." and each.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            with suppress(OSError):
+                self._make()
+            names = []
+        except OSError:
+            names = []
+        for gone in [name for name, box in self._boxes.items() if name not in names and not box.playing]:
+            del self._boxes[gone]
+        known = sorted(names, key=lambda name: (name not in self._boxes, name))
+        if len(known) > _FOLDERS and not self._crowded:
+            self._crowded = True
+            _log.warning("mailbox %s: more than %d folders; the others are not looked at", self._folder, _FOLDERS)
+        return known[:_FOLDERS]
+
+    def _make(self) -> None:
+        for part in ("in", "out"):
+            (self._folder / _OWN / part).mkdir(parents=True, exist_ok=True)
+
+    def _refuse(self) -> None:
+        hint = "end it, or give this one another folder"
+        raise SetupError(f"Another runtime uses the mailbox {self._folder}.", hint=hint)
+
+
+class _Visit:
+    """One session in one folder."""
+
+    def __init__(self, hub: Hub, box: _Box, connection: Connection) -> None:
+        self._limits = hub.limits
+        self._box = box
+        self._connection = connection
+        self._out = OutFiles(box.folder)
+        self._turns = anyio.CapacityLimiter(1)
+        """One thread at a time works in the folder."""
+        self._moved = anyio.current_time()
+        """When something was last said by either side."""
+        self._alive = self._moved
+        """When the game last showed that it is there."""
+        self._welcomed = False
+        self._written = anyio.Event()
+
+    async def run(self, values: list[object]) -> list[object]:
+        """From the first message to the end.
+
+        Returns:
+            What the game has said that belongs to its next session.
+        """
+        rest: list[object] = []
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._carry)
+            tasks.start_soon(self._read, values, rest)
+            await self._connection.run()
+            with anyio.move_on_after(self._limits.close_seconds):
+                await self._written.wait()
+            tasks.cancel_scope.cancel()
+        return rest
+
+    async def _read(self, values: list[object], rest: list[object]) -> None:
+        """Hand over what the game writes; what comes after the end, or a second hello, is left to the next session."""
+        while True:
+            for at, value in enumerate(values):
+                again = self._welcomed and isinstance(value, Mapping) and value.get("type") == "hello"
+                if again:
+                    self._connection.end(1000, "the game said hello again")
+                if self._connection.ending is not None:
+                    rest += values[at:]
+                    return
+                if isinstance(value, InputError):
+                    await self._connection.receive_nonsense(value)
+                else:
+                    await self._connection.receive_value(value)
+            await anyio.sleep(_BUSY_SECONDS if anyio.current_time() - self._moved < _BUSY_FOR else _QUIET_SECONDS)
+            values = await self._look()
+
+    async def _look(self) -> list[object]:
+        now = anyio.current_time()
+        try:
+            values = await self._in_thread(self._box.letters.look, now)
+        except OSError as error:
+            self._connection.end(1011, error=cannot_write(self._box.folder / "in", error))
+            return []
+        if values:
+            self._moved = now
+        if await self._in_thread(self._out.collect) or values or not len(self._out):
+            self._alive = now
+        elif now - self._alive > self._limits.poll_seconds:
+            if await self._in_thread(self._out.recount):
+                self._alive = now
+            else:
+                message = f"The game has read nothing for {self._limits.poll_seconds:g} s."
+                self._end(limit("idle", message, _HOW))
+        return values
+
+    async def _carry(self) -> None:
+        """Write what there is for the game until the session is over, and then that it is."""
+        box = self._connection.outgoing
+        try:
+            await self._in_thread(self._out.empty)
+            while not box.closed or box.since(0):
+                await self._write(box.since(0, most=_BATCH_BYTES))
+                await self._bound()
+                await box.wait(0)
+            ending = self._connection.ending
+            await self._in_thread(self._out.status, _closed(ending.reason if ending else ""))
+        except OutputError as error:
+            _log.warning("mailbox %s: %s", self._box.folder, error)
+            self._connection.end(1011, error=error)
+        self._written.set()
+
+    async def _write(self, frames: list[Frame]) -> None:
+        if not frames:
+            return
+        await self._in_thread(self._out.write, frames)
+        self._connection.outgoing.forget(frames[-1].seq)
+        self._moved = anyio.current_time()
+        if any(isinstance(frame.event, events.Welcome) for frame in frames):
+            await self._in_thread(self._out.status, json.dumps({"open": True}))
+            self._welcomed = True
+            self._alive = self._moved
+
+    async def _bound(self) -> None:
+        """End the session when more waits than a game may leave unread."""
+        if self._full() and (not await self._in_thread(self._out.recount) or self._full()):
+            self._end(TooSlowError(f"The game does not read: {len(self._out)} messages wait for it.", hint=_HOW))
+
+    def _full(self) -> bool:
+        return self._out.bytes > self._limits.unsent_bytes or len(self._out) > self._limits.mailbox_files
+
+    def _end(self, error: NpcError) -> None:
+        self._connection.end(1008, error=error)
+
+    async def _in_thread(self, work: Callable[..., Any], *given: object) -> Any:
+        return await anyio.to_thread.run_sync(work, *given, limiter=self._turns)
+
+
+def _closed(reason: str) -> str:
+    return json.dumps({"open": False, "reason": reason}, ensure_ascii=False)
