@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
@@ -32,15 +33,23 @@ from npc_runtime.server.protocol import (
     PlayerText,
     Save,
 )
+from npc_runtime.server.refusals import NoPlaceError
 from npc_runtime.server.run import Service, bind
 
 CLIENTS = Path(__file__).parents[2] / "assets" / "clients"
 PCM = b"\x01\x00\x02\x00" * 200
 RATE = 8000
-RAW = "raw"
-"""Code of a notice whose message is a frame as it is sent, whatever it says."""
-PATIENCE = 60.0
+_RAW = "raw"
+"""Code of a notice whose message is a frame as it is sent, whatever it says; its hint says whether it is binary."""
+PATIENCE = 20.0
 """Seconds in which an example must be over."""
+
+
+def raw(frame: str | bytes) -> Event:
+    """Something that is sent as it is."""
+    if isinstance(frame, str):
+        return events.Notice(code=_RAW, message=frame, hint="text")
+    return events.Notice(code=_RAW, message=frame.decode("latin-1"), hint="binary")
 
 
 @dataclass
@@ -51,6 +60,10 @@ class Plot:
     """What the character gives."""
     before: Sequence[Event] = ()
     """Comes at the start of the first answer."""
+    only: int = 1000
+    """In how many sessions it comes."""
+    full: int = 0
+    """How often there is no place for a session at first."""
     lost: int = 0
     """In how many sessions the runtime is gone in the middle of the first answer."""
     heard: list[list[ClientMessage]] = field(default_factory=list)
@@ -116,7 +129,9 @@ class Session:
 
     def _mend(self, text: str) -> None:
         self._begin(text)
-        self._put(events.Error(code="not_available", message="Not yet."), *self._plot.before)
+        self._put(events.Error(code="not_available", message="Not yet."))
+        if len(self._plot.heard) <= self._plot.only:
+            self._put(*self._plot.before)
         if self._plot.lost >= len(self._plot.heard):
             self._speak(0, "Give me")
             self._put(ConnectionError("scripted"))
@@ -171,6 +186,9 @@ class Room:
         return [events.Character(id="brynja", name="Brynja Ironhand", language="en")]
 
     def open_session(self, hello: Hello) -> Session:
+        if self.plot.full:
+            self.plot.full -= 1
+            raise NoPlaceError("There is no place.")
         return Session(self.plot, hello)
 
     def traces(self) -> Sequence[Mapping[str, Any]]:
@@ -203,8 +221,9 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
     whole = Delivery.frame
 
     def frame(self: Delivery, event: Event, seq: int) -> str | bytes:
-        raw = isinstance(event, events.Notice) and event.code == RAW
-        return event.message if raw and isinstance(event, events.Notice) else whole(self, event, seq)
+        if not isinstance(event, events.Notice) or event.code != _RAW:
+            return whole(self, event, seq)
+        return event.message if event.hint == "text" else event.message.encode("latin-1")
 
     monkeypatch.setattr(Delivery, "frame", frame)
 
@@ -224,6 +243,55 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
                     service.stop()
 
     yield run
+
+
+@asynccontextmanager
+async def cutting(stage: Stage, *, before: bytes) -> AsyncIterator[Stage]:
+    """A network in front of the runtime that breaks once, when the game has something certain to say."""
+    host, port = urlsplit(stage.url).hostname, urlsplit(stage.url).port
+    broken = False
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, watched: bool) -> None:
+        nonlocal broken
+        while data := await reader.read(65536):
+            if watched and not broken and before in unmasked(data):
+                broken = True
+                raise ConnectionAbortedError
+            writer.write(data)
+            await writer.drain()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(host, port)
+        jobs = [
+            asyncio.create_task(carry(reader, back, watched=True)),
+            asyncio.create_task(carry(there, writer, watched=False)),
+        ]
+        await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        aborted = any(job.done() and not job.cancelled() and job.exception() for job in jobs)
+        for job in jobs:
+            job.cancel()
+        for each in (writer, back):
+            if aborted:
+                each.transport.abort()
+            else:
+                each.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield Stage(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", stage.folder)
+
+
+def unmasked(data: bytes) -> bytes:
+    """What a WebSocket client says, with and without its mask (RFC 6455, 5.3): the frames in one piece of data."""
+    found, at = data, 0
+    while len(data) - at > 6 and data[at] & 0x70 == 0 and data[at + 1] & 0x80:
+        length = data[at + 1] & 0x7F
+        start = at + (2 if length < 126 else 4)
+        length = length if length < 126 else int.from_bytes(data[at + 2 : at + 4], "big")
+        mask = data[start : start + 4]
+        body = data[start + 4 : start + 4 + length]
+        found += bytes(byte ^ mask[index % 4] for index, byte in enumerate(body))
+        at = start + 4 + length
+    return found
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ async def test_a_conversation(post: Post) -> None:
         assert await game.closed() == "bye"
         await server.until(lambda: not server.hub.sessions)
         assert not list((game.folder / "in").iterdir())
-        assert not list((game.folder / "sound").iterdir())
+        assert Path(said[3]["path"]).exists()
+    assert not (game.folder / "sound").exists()
 
 
 async def test_two_games_have_two_sessions(post: Post) -> None:
@@ -253,6 +254,18 @@ async def test_a_game_that_was_started_anew(post: Post) -> None:
         assert server.hub.sessions == 1
 
 
+async def test_a_session_that_fails(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    async with post() as (server, folder):
+        game = FileGame(folder / "game")
+        await game.hello()
+        game.send({"type": "player.text", "text": "break"})
+        error = await game.receive()
+        assert (error["code"], error["fatal"]) == ("internal", True)
+        await game.hello()
+        assert [message["type"] for message in await game.say("Hello")] == TURN
+    assert "scripted" in caplog.text
+
+
 async def test_what_an_earlier_run_has_left(post: Post, tmp_path: Path) -> None:
     game = FileGame(tmp_path / "mailbox" / "game")
     game.send(HELLO, {"type": "player.text", "text": "yesterday"})
@@ -264,7 +277,7 @@ async def test_what_an_earlier_run_has_left(post: Post, tmp_path: Path) -> None:
     (game.folder / "status.json").write_text('{"open": true}')
     (game.folder / "read.txt").write_text("500")
     async with post() as (server, _):
-        assert await game.closed() == "the runtime has been started anew"
+        assert await game.closed() == "there is no session yet: the first message is `hello`"
         assert game.waiting == []
         assert not list((game.folder / "in").iterdir())
         await game.hello()
@@ -280,13 +293,16 @@ async def test_a_game_that_was_there_first(post: Post, tmp_path: Path) -> None:
 
 
 async def test_the_first_message_is_hello(post: Post) -> None:
-    async with post() as (_, folder):
+    async with post() as (server, folder):
         game = FileGame(folder / "game")
         game.send({"type": "player.text", "text": "Hello"})
-        error = await game.receive()
-        assert (error["code"], error["message"]) == ("wrong_order", "The first message must be `hello`.")
-        game.send(HELLO)
-        assert (await game.receive())["type"] == "welcome"
+        await server.until(lambda: not list((game.folder / "in").iterdir()))
+        assert await game.closed() == "there is no session yet: the first message is `hello`"
+        game.write(b'{"type": "hello", "player": "M\xfcller"}')
+        assert (await game.receive())["code"] == "bad_json"
+        await game.hello()
+        assert game.waiting == ["000001.json"]
+        assert not server.room.sessions[0].handled
 
 
 @pytest.mark.parametrize("limits", [{"mailbox_files": 20}, {"unsent_bytes": 8000}])
@@ -294,12 +310,14 @@ async def test_a_game_that_never_reads_fills_no_disk(post: Post, limits: dict[st
     async with post(**limits) as (server, folder):
         game = FileGame(folder / "game")
         await game.hello()
-        for _ in range(40):
+        while json.loads((game.folder / "status.json").read_text("utf-8"))["open"]:
             game.send({"type": "player.text", "text": "Hello"})
+            await server.until(lambda: not list((game.folder / "in").iterdir()))
+        game.send({"type": "player.text", "text": "Hello"})
         assert "does not read" in await game.closed()
         last = json.loads((game.folder / "out" / game.waiting[-1]).read_text())
         assert (last["type"], last["code"], last["fatal"]) == ("error", "slow_reader", True)
-        assert len(game.waiting) < 60
+        assert len(game.waiting) < 80
         await server.until(lambda: not server.hub.sessions)
         await FileGame(game.folder).hello()
 

@@ -278,7 +278,7 @@ namespace NpcRuntime
                 {
                     Receive(type, data, welcomed);
                 }
-                catch (Exception error) when (error is FormatException || error is OverflowException || error is DecoderFallbackException || error is InvalidCastException || error is KeyNotFoundException)
+                catch (Exception error) when (error is FormatException || error is OverflowException || error is DecoderFallbackException)
                 {
                     arrived.Enqueue(() => problem?.Invoke("not understood: " + error.Message));
                 }
@@ -300,8 +300,11 @@ namespace NpcRuntime
                 pcm = new byte[data.Length - 4 - length];
                 Buffer.BlockCopy(data, 4 + length, pcm, 0, pcm.Length);
             }
-            var message = (Dictionary<string, object>)Json.Read(new UTF8Encoding(false, true).GetString(data, start, length));
-            var kind = (string)message["type"];
+            var message = Json.Read(new UTF8Encoding(false, true).GetString(data, start, length)) as Dictionary<string, object>;
+            object found = null;
+            message?.TryGetValue("type", out found);
+            var kind = found as string;
+            if (kind == null) throw new FormatException("a message without a type");
             if (kind == "welcome") welcomed();
             arrived.Enqueue(() => HandOut(kind, message, pcm));
         }

@@ -466,7 +466,7 @@ end
 
 function Files:open(hello, on_message, on_closed, on_problem)
   self.hello, self.on_message, self.on_closed, self.on_problem = hello, on_message, on_closed, on_problem
-  self.written, self.seen, self.welcomed = 0, 0, false
+  self.written, self.seen, self.welcomed, self.rejected = 0, 0, false, nil
   self.patience, self.checked = ANSWER_SECONDS, 0
   self:put(self:out(1), "") -- what an earlier run may have left
   self:send(hello)
@@ -494,15 +494,13 @@ function Files:update(seconds)
   local before = self.seen
   for _ = 1, AT_ONCE do
     local text = self.read(self:out(self.seen + 1))
-    if not text or text == "" then break end
-    self.seen = self.seen + 1
+    if not text or text == "" or text == self.rejected then break end
     local ok, message = pcall(self.json.decode, text)
-    if ok then
-      self.welcomed = self.welcomed or message.type == "welcome"
-      self.on_message(message)
-    else
-      self.on_problem("not understood: " .. tostring(message))
-    end
+    if ok and type(message) == "table" and message.type == "welcome" then self.welcomed = true end
+    -- Until there is a session the first file is that of another one, or says why there is none.
+    if self.welcomed then self.seen = self.seen + 1 else self.rejected = text end
+    if ok then self.on_message(message) else self.on_problem("not understood: " .. tostring(message)) end
+    if ok and type(message) == "table" and message.fatal then return self.on_closed(message.message) end
   end
   if self.seen > before then return self:put(self.folder .. "/read.txt", tostring(self.seen)) end
   if not self.welcomed then

@@ -21,7 +21,7 @@ Message = dict[str, Any]
 LATER = object()
 """What an action returns that takes time; the game calls `result` when it is over."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
-_BROKEN = (ValueError, KeyError, TypeError, struct.error)
+_BROKEN = (ValueError, KeyError, TypeError, RecursionError, struct.error)
 """What reading a message raises that makes no sense."""
 
 
@@ -193,7 +193,9 @@ class NpcClient:
     async def _receive_one(self) -> None:
         try:
             message, pcm = await self.receive()
-            type = str(message["type"])
+            type = message["type"]
+            if not isinstance(type, str):
+                raise ValueError("a message without a type")
         except _BROKEN as error:
             await self._emit("problem", f"not understood: {error}")
             return

@@ -9,13 +9,13 @@ One folder per game below `DIR`; `DIR/game` is there from the start, for games t
     DIR/game/status.json       the runtime writes: {"open": true} while there is a session, else {"open": false, "reason"}
     DIR/game/sound/            WAV files, one per clause, of which `speech.audio` tells the `path`
 
-The game says `hello`, waits for `out/000001.json`, and goes on with 000002, 000003, … A file in `out` is complete as soon
-as it is there. Whatever is taken out of `in` is gone from there; numbers say the order, and may be used again. A game that
+The game says `hello`, waits until `out/000001.json` is the `welcome`, and goes on with 000002, 000003, … A file in `out` is
+complete as soon as it is there. Whatever is taken out of `in` is gone from there; numbers say the order, and may be used again. A game that
 can rename writes to a name that does not end in `.json` or `.jsonl` and renames; others may write in the open: a file that
 makes no sense yet has half a second to become complete. Instead of writing `read.txt`, a game may delete what it has read.
 
-A game that has not read for `limits.poll_seconds`, or for which too much waits, is told why and loses its session, and
-what waits stays until the next `hello`. A `hello` always begins a new session, for a game that was started anew, and
+Without a session, anything but `hello` is dropped. A game that has not read for `limits.poll_seconds`, or for which too much waits, is told why and loses its session, and
+what waits stays until the next `hello`, as do the sounds. A `hello` always begins a new session, for a game that was started anew, and
 empties `out`; a game that may have crashed before therefore deletes or empties `out/000001.json` before it says hello.
 Files in `in` that are older than a minute when the runtime starts are thrown away: a game that gets no answer says hello
 again. Two games have two folders, and so have two sessions.
@@ -24,8 +24,10 @@ again. Two games have two folders, and so have two sessions.
 import json
 import logging
 import os
+import shutil
+from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,7 +63,8 @@ _BUSY_FOR = 5.0
 _FOLDERS = 64
 _SOUNDS = 64
 """WAV files of one session."""
-_BATCH_BYTES = 1 << 20
+_BATCH = 64
+"""Messages that are written before it is looked whether too much waits."""
 _HOW = "write the number of the last message you have read to read.txt"
 
 
@@ -70,17 +73,45 @@ class _Box:
 
     def __init__(self, folder: Path, *, most: int, stale: float) -> None:
         self.folder = folder
-        self.letters = Letters(folder / "in", most=most, settle=_SETTLE_SECONDS, stale=stale)
+        self.pending: deque[object] = deque()
+        """What the game has said and no session has taken in."""
+        self._letters = Letters(folder / "in", most=most, settle=_SETTLE_SECONDS, stale=stale)
+        self._swept = False
         self.playing = False
         self.complained = False
         """Whether the log says already what is wrong with it."""
 
-    def sweep(self) -> None:
-        """Say that there is no session, whatever an earlier run said; blocks."""
-        out = OutFiles(self.folder)
-        if (self.folder / "out").is_dir():
-            out.empty()
-            out.status(_closed("the runtime has been started anew"))
+    def look(self, now: float) -> int:
+        """Add to what is pending, and return how much; blocks.
+
+        Raises:
+            OSError: See `Letters.look`.
+        """
+        found = self._letters.look(now)
+        self.pending.extend(found)
+        return len(found)
+
+    def wait(self, now: float) -> bool:
+        """While there is no session: whether the game wants one; what else it says is dropped. Blocks.
+
+        Raises:
+            OSError: See `Letters.look`.
+            OutputError: The folder cannot be written to.
+        """
+        found = self.look(now)
+        if not self._swept:
+            out = OutFiles(self.folder)
+            out.empty()  # whatever an earlier run has left
+            out.status(_closed("there is no session yet: the first message is `hello`"))
+            self._swept = True
+        if found:
+            self.drop()
+        return bool(self.pending)
+
+    def drop(self) -> None:
+        """Forget what was meant for a session that is over; what cannot be read may have been a hello."""
+        while self.pending and not (_is_hello(self.pending[0]) or isinstance(self.pending[0], InputError)):
+            self.pending.popleft()
 
 
 class FileMailbox:
@@ -117,6 +148,8 @@ class FileMailbox:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        for box in self._boxes.values():
+            shutil.rmtree(box.folder / SOUNDS, ignore_errors=True)
         self._held.close()
 
     async def run(self, hub: Hub) -> None:
@@ -124,34 +157,34 @@ class FileMailbox:
         async with anyio.create_task_group() as tasks:
             while True:
                 found = await anyio.to_thread.run_sync(self._look, hub.limits.body_bytes, anyio.current_time())
-                for box, values in found:
+                for box in found:
                     box.playing = True
-                    tasks.start_soon(self._play, hub, box, values)
+                    tasks.start_soon(self._play, hub, box)
                 await anyio.sleep(_IDLE_SECONDS)
 
-    async def _play(self, hub: Hub, box: _Box, values: list[object]) -> None:
-        """All sessions in one folder until nothing more is waiting there."""
+    async def _play(self, hub: Hub, box: _Box) -> None:
+        """All sessions in one folder until nothing more is pending there."""
         try:
-            while values:
-                sounds = closing(AudioFiles(box.folder / SOUNDS, keep=_SOUNDS))
-                with sounds as files, hub.connect(sound="file", files=files) as connection:
-                    values = await _Visit(hub, box, connection).run(values)
+            while box.pending:
+                sounds = AudioFiles(box.folder / SOUNDS, keep=_SOUNDS)  # kept after the end: the game still plays them
+                with hub.connect(sound="file", files=sounds) as connection:
+                    await _Visit(hub, box, connection).run()
+                box.drop()
         except Exception as error:
             _log.error("unexpected failure in mailbox %s", box.folder, exc_info=error)
         finally:
             box.playing = False
 
-    def _look(self, most: int, now: float) -> list[tuple[_Box, list[object]]]:
-        """Boxes of games that want to begin, with what they say; blocks."""
-        found: list[tuple[_Box, list[object]]] = []
+    def _look(self, most: int, now: float) -> list[_Box]:
+        """Boxes of games that want to begin; blocks."""
+        found: list[_Box] = []
         for name in self._names():
             box = self._boxes.get(name)
             try:
                 if box is None:
                     box = self._boxes[name] = _Box(self._folder / name, most=most, stale=self._stale)
-                    box.sweep()
-                if not box.playing and (values := box.letters.look(now)):
-                    found.append((box, values))
+                if not box.playing and box.wait(now):
+                    found.append(box)
             except FileNotFoundError:
                 continue  # a folder without `in` is nobody's yet
             except (OSError, NpcError) as error:
@@ -202,52 +235,49 @@ class _Visit:
         """When something was last said by either side."""
         self._alive = self._moved
         """When the game last showed that it is there."""
-        self._welcomed = False
+        self._begun = False
+        """Whether the game has said anything."""
         self._written = anyio.Event()
 
-    async def run(self, values: list[object]) -> list[object]:
-        """From the first message to the end.
-
-        Returns:
-            What the game has said that belongs to its next session.
-        """
-        rest: list[object] = []
+    async def run(self) -> None:
+        """From the first message to the end; what the game says for its next session stays pending."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._carry)
-            tasks.start_soon(self._read, values, rest)
+            tasks.start_soon(self._read)
             await self._connection.run()
             with anyio.move_on_after(self._limits.close_seconds):
                 await self._written.wait()
             tasks.cancel_scope.cancel()
-        return rest
 
-    async def _read(self, values: list[object], rest: list[object]) -> None:
-        """Hand over what the game writes; what comes after the end, or a second hello, is left to the next session."""
+    async def _read(self) -> None:
+        """Hand over what the game writes, up to the end or a second hello."""
+        pending = self._box.pending
         while True:
-            for at, value in enumerate(values):
-                again = self._welcomed and isinstance(value, Mapping) and value.get("type") == "hello"
-                if again:
+            while pending:
+                if self._begun and _is_hello(pending[0]):
                     self._connection.end(1000, "the game said hello again")
                 if self._connection.ending is not None:
-                    rest += values[at:]
                     return
+                self._begun = True
+                value = pending.popleft()
                 if isinstance(value, InputError):
                     await self._connection.receive_nonsense(value)
                 else:
                     await self._connection.receive_value(value)
             await anyio.sleep(_BUSY_SECONDS if anyio.current_time() - self._moved < _BUSY_FOR else _QUIET_SECONDS)
-            values = await self._look()
+            await self._look()
 
-    async def _look(self) -> list[object]:
+    async def _look(self) -> None:
+        """See what the game has written, and whether it is still there."""
         now = anyio.current_time()
         try:
-            values = await self._in_thread(self._box.letters.look, now)
+            found = await self._in_thread(self._box.look, now)
         except OSError as error:
             self._connection.end(1011, error=cannot_write(self._box.folder / "in", error))
-            return []
-        if values:
+            return
+        if found:
             self._moved = now
-        if await self._in_thread(self._out.collect) or values or not len(self._out):
+        if await self._in_thread(self._out.collect) or found or not len(self._out):
             self._alive = now
         elif now - self._alive > self._limits.poll_seconds:
             if await self._in_thread(self._out.recount):
@@ -255,7 +285,6 @@ class _Visit:
             else:
                 message = f"The game has read nothing for {self._limits.poll_seconds:g} s."
                 self._end(limit("idle", message, _HOW))
-        return values
 
     async def _carry(self) -> None:
         """Write what there is for the game until the session is over, and then that it is."""
@@ -263,7 +292,7 @@ class _Visit:
         try:
             await self._in_thread(self._out.empty)
             while not box.closed or box.since(0):
-                await self._write(box.since(0, most=_BATCH_BYTES))
+                await self._write(box.since(0)[:_BATCH])
                 await self._bound()
                 await box.wait(0)
             ending = self._connection.ending
@@ -281,7 +310,6 @@ class _Visit:
         self._moved = anyio.current_time()
         if any(isinstance(frame.event, events.Welcome) for frame in frames):
             await self._in_thread(self._out.status, json.dumps({"open": True}))
-            self._welcomed = True
             self._alive = self._moved
 
     async def _bound(self) -> None:
@@ -297,6 +325,10 @@ class _Visit:
 
     async def _in_thread(self, work: Callable[..., Any], *given: object) -> Any:
         return await anyio.to_thread.run_sync(work, *given, limiter=self._turns)
+
+
+def _is_hello(value: object) -> bool:
+    return isinstance(value, Mapping) and value.get("type") == "hello"
 
 
 def _closed(reason: str) -> str:
