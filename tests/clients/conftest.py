@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import pytest
 
 from npc_runtime import events
 from npc_runtime.config import LimitSettings
-from npc_runtime.events import Event
+from npc_runtime.events import Event, Scalar
 from npc_runtime.server.delivery import Delivery
 from npc_runtime.server.file_mailbox import FileMailbox
 from npc_runtime.server.guard import gate
@@ -41,7 +42,7 @@ PCM = b"\x01\x00\x02\x00" * 200
 RATE = 8000
 _RAW = "raw"
 """Code of a notice whose message is a frame as it is sent, whatever it says; its hint says whether it is binary."""
-PATIENCE = 20.0
+PATIENCE = 45.0
 """Seconds in which an example must be over."""
 
 
@@ -104,6 +105,10 @@ class Session:
     async def handle(self, message: ClientMessage) -> None:
         self._said.append(message)
         match message:
+            case PlayerText(text="Only talk." as text):
+                self._begin(text)
+                self._speak(0, 'Aye. "So" be it.')
+                self._end("done")
             case PlayerText(text=text) if text.startswith("Can you mend"):
                 self._mend(text)
             case PlayerText(text=text):
@@ -138,7 +143,7 @@ class Session:
             return
         self._speak(0, "Aye. 剣 – für dich, Ærling 🗡.")
         self._due = {"a1", "a2"}
-        args = {"item": self._plot.sword, "gently": True, "times": 2, "weight": 1.5}
+        args: dict[str, Scalar] = {"item": self._plot.sword, "gently": True, "times": 2, "weight": 1.5}
         self._put(
             events.Action(turn=self._turns, id="a1", name="give_item", args=args, target="player", needs_result=True),
             self._door(asks=True),
@@ -160,11 +165,10 @@ class Session:
 
     def _speak(self, clause: int, text: str) -> None:
         turn, ms = self._turns, len(PCM) / 2 / RATE * 1000
+        frames = ((0.0, 20.0, "PP", 1.0), (20.0, ms, "sil", 1.0))
         self._put(
             events.Say(turn=turn, clause=clause, text=text, start_ms=0.0, end_ms=ms),
-            events.Visemes(
-                turn=turn, clause=clause, set="oculus", timing="exact", frames=((0.0, 20.0, "PP", 1.0), (20.0, ms, "sil", 1.0))
-            ),
+            events.Visemes(turn=turn, clause=clause, set="oculus", timing="exact", frames=frames),
             events.SpeechAudio(turn=turn, clause=clause, rate=RATE, start_ms=0.0, last=True, pcm=PCM),
         )
 
@@ -230,7 +234,11 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
     @asynccontextmanager
     async def run(plot: Plot, **limits: Any) -> AsyncIterator[Stage]:
         hub = Hub(Room(plot), limits=LimitSettings(**{"close_seconds": 0.3, **limits}))
-        service = Service(hub, gate("127.0.0.1"), bind("127.0.0.1", 0))
+        with bind("127.0.0.1", 0) as free:
+            page = int(free.getsockname()[1])
+        monkeypatch.setenv("NPC_TEST_PAGE", str(page))
+        rule = gate("127.0.0.1", origins=[f"http://127.0.0.1:{page}"])
+        service = Service(hub, rule, bind("127.0.0.1", 0))
         started = anyio.Event()
         with FileMailbox(tmp_path / "mailbox") as mailbox:
             hub.also(mailbox.run)
@@ -302,12 +310,13 @@ class Program:
     transport: str
     """websocket, http or files."""
 
-    async def run(self, stage: Stage, cwd: Path) -> list[str]:
+    async def run(self, stage: Stage, cwd: Path, *more: str) -> list[str]:
         """What it prints."""
         where = {"websocket": stage.ws, "http": stage.url, "files": str(stage.folder / "game")}[self.transport]
         process = await asyncio.create_subprocess_exec(
             *self.command,
             where,
+            *more,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -327,7 +336,8 @@ class Program:
 
 def program(name: str) -> str:
     """An interpreter or compiler; the test is skipped where it is missing."""
-    found = shutil.which(name)
+    beside = Path(sys.executable).with_name(name)  # what comes with a Python package
+    found = str(beside) if beside.exists() else shutil.which(name)
     if found is None and not os.environ.get("NPC_TEST_ALL"):
         pytest.skip(f"{name} is not installed")
     assert found is not None, f"{name} is not installed"

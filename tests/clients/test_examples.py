@@ -5,10 +5,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.clients.conftest import CLIENTS, raw, Plot, Program, cutting, program
+from tests.clients.conftest import CLIENTS, Plot, Program, cutting, program, raw
 
 from npc_runtime import events
 from npc_runtime.server.protocol import ActionResult, ClientMessage, Hello
@@ -85,10 +85,22 @@ def python(_: Path) -> Program:
     return Program((sys.executable, str(CLIENTS / "python" / "example.py")), "websocket")
 
 
+def gdscript(_: Path) -> Program:
+    build = os.environ.get("NPC_TEST_GODOT_WEB", "")
+    if not build and not os.environ.get("NPC_TEST_ALL"):
+        pytest.skip("NPC_TEST_GODOT_WEB names no folder with a web build of Godot 4")
+    assert build, "NPC_TEST_GODOT_WEB names no folder with a web build of Godot 4"
+    program("chromium")
+    return Program((sys.executable, str(Path(__file__).with_name("_godot.py")), build), "websocket")
+
+
 def lua(interpreter: str, transport: str) -> Build:
     def build(_: Path) -> Program:
         found = program(interpreter)
-        if transport == "http" and subprocess.run([found, "-e", "require 'socket'"], stderr=subprocess.DEVNULL).returncode:
+        if (
+            transport == "http"
+            and subprocess.run([found, "-e", "require 'socket'"], stderr=subprocess.DEVNULL).returncode
+        ):
             assert not os.environ.get("NPC_TEST_ALL"), f"LuaSocket is not installed for {interpreter}"
             pytest.skip("LuaSocket is not installed")
         return Program((found, str(CLIENTS / "lua" / "example.lua")), transport)
@@ -96,16 +108,16 @@ def lua(interpreter: str, transport: str) -> Build:
     return build
 
 
-SOCKETS: dict[str, Build] = {"csharp": csharp, "javascript": javascript, "python": python}
+SOCKETS: dict[str, Build] = {"csharp": csharp, "gdscript": gdscript, "javascript": javascript, "python": python}
 LUAS = {f"{name}-http": lua(name, "http") for name in ("lua5.1", "lua5.4", "luajit")}
 MAILED = {f"{name}-files": lua(name, "files") for name in ("lua5.1", "lua5.4", "luajit")}
 ALL = SOCKETS | LUAS | MAILED
 every = pytest.mark.parametrize("build", ALL.values(), ids=ALL)
 
 
-def told(messages: list[ClientMessage]) -> tuple[list[object], list[object]]:
+def told(messages: list[ClientMessage]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What a game said after hello, as it was sent: what it did for the character apart, which may overlap."""
-    sent = [each.model_dump(mode="json", exclude_unset=True) for each in messages[1:]]
+    sent: list[dict[str, Any]] = [each.model_dump(mode="json", exclude_unset=True) for each in messages[1:]]
     for each in sent:
         if "played_ms" in each:
             each["played_ms"] = round(each["played_ms"], 6)
@@ -152,7 +164,14 @@ async def test_a_network_that_fails_in_the_middle(play: "Play", tmp_path: Path, 
 
 
 MALFORMED = ["{", "", "[]", "null", '{"type": 5}', "[" * 5000, '"', "nul", '{"type" "say"}', '{"type": "say"', "1e999x"]
-FRAMES: list[str | bytes] = [b"", b"\x01", b"\xff\xff\xff\xff{}", b"\x02\x00\x00\x00{", b"\x02\x00\x00\x00{}", b"\x02\x00\x00\x00\xff\xfe"]
+FRAMES: list[str | bytes] = [
+    b"",
+    b"\\x01",
+    b"\\xff\\xff\\xff\\xff{}",
+    b"\\x02\\x00\\x00\\x00{",
+    b"\\x02\\x00\\x00\\x00{}",
+    b"\\x02\\x00\\x00\\x00\\xff\\xfe",
+]
 
 
 @pytest.mark.parametrize("build", SOCKETS.values(), ids=SOCKETS)
@@ -181,7 +200,9 @@ async def test_answers_that_make_no_sense(play: "Play", tmp_path: Path, build: B
     assert out.count("connection lost") == 1
 
 
-UNKNOWN = '{"type": "from.the.future", "seq": 3, "deep": [[{"a": null, "b": [1e3, -0.5, true]}]], "text": "\\ud83d\\udde1"}'
+UNKNOWN = (
+    '{"type": "from.the.future", "seq": 3, "deep": [[{"a": null, "b": [1e3, -0.5, true]}]], "text": "\\ud83d\\udde1"}'
+)
 
 
 @every
@@ -211,3 +232,20 @@ async def test_nobody_is_there_yet(play: "Play", tmp_path: Path, build: Build) -
     assert out[-len(CONNECTED + MENDED) :] == CONNECTED + MENDED
     assert "connection lost" in out
 
+
+@pytest.mark.parametrize("interpreter", ["lua5.1", "lua5.4", "luajit"])
+async def test_files_without_a_client(play: "Play", tmp_path: Path, interpreter: str) -> None:
+    plot = Plot()
+    script = str(CLIENTS / "mailbox" / "example.lua")
+    async with play(plot) as stage:
+        out = await Program((program(interpreter), script), "files").run(stage, tmp_path, "Only talk.")
+        assert out[0] == 'Aye. \\"So\\" be it.'
+        assert os.path.isfile(out[1].removeprefix("play "))  # noqa: ASYNC240
+    assert [each.type for each in plot.heard[0]] == ["hello", "player.text"]
+
+
+def test_the_style_of_gdscript() -> None:
+    files = [str(path) for path in sorted((CLIENTS / "gdscript").glob("*.gd"))]
+    assert len(files) == 2
+    subprocess.run([program("gdlint"), *files], check=True)
+    subprocess.run([program("gdformat"), "--check", *files], check=True)

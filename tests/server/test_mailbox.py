@@ -16,6 +16,7 @@ import pytest
 from npc_runtime.errors import OutputError, SetupError
 from npc_runtime.server import file_mailbox
 from npc_runtime.server.file_mailbox import FileMailbox
+from npc_runtime.server.protocol import PlayerText
 
 if TYPE_CHECKING:
     from tests.server.conftest import Serve, Server
@@ -52,7 +53,7 @@ class FileGame:
     async def receive(self) -> dict[str, Any]:
         path = self.folder / "out" / f"{self.read + 1:06d}.json"
         with anyio.fail_after(10):
-            while not path.exists():
+            while not path.exists():  # noqa: ASYNC110
                 await anyio.sleep(0.01)
         self.read += 1
         message: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -78,9 +79,14 @@ class FileGame:
     async def closed(self) -> str:
         """Wait until the session is over, and say why."""
         with anyio.fail_after(10):
-            while (status := json.loads((self.folder / "status.json").read_text("utf-8")))["open"]:
+            while (status := self.status)["open"]:  # noqa: ASYNC110
                 await anyio.sleep(0.01)
         return str(status["reason"])
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "status.json").read_text("utf-8"))
+        return found
 
     @property
     def waiting(self) -> list[str]:
@@ -112,7 +118,7 @@ async def test_a_conversation(post: Post) -> None:
         game = FileGame(folder / "game")
         welcome = await game.hello(player={"id": "p", "name": "Tamsin"})
         assert welcome["characters"][0]["id"] == "brynja"
-        assert json.loads((game.folder / "status.json").read_text()) == {"open": True}
+        assert game.status == {"open": True}
         said = await game.say("Grüße, 剣")
         assert [message["type"] for message in said] == TURN
         assert said[0]["text"] == "Grüße, 剣"
@@ -128,7 +134,7 @@ async def test_a_conversation(post: Post) -> None:
         assert await game.closed() == "bye"
         await server.until(lambda: not server.hub.sessions)
         assert not list((game.folder / "in").iterdir())
-        assert Path(said[3]["path"]).exists()
+        assert os.path.exists(said[3]["path"])  # noqa: ASYNC240
     assert not (game.folder / "sound").exists()
 
 
@@ -255,7 +261,7 @@ async def test_a_game_that_was_started_anew(post: Post) -> None:
 
 
 async def test_a_session_that_fails(post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    async with post() as (server, folder):
+    async with post() as (_, folder):
         game = FileGame(folder / "game")
         await game.hello()
         game.send({"type": "player.text", "text": "break"})
@@ -282,7 +288,7 @@ async def test_what_an_earlier_run_has_left(post: Post, tmp_path: Path) -> None:
         assert not list((game.folder / "in").iterdir())
         await game.hello()
         assert [message["type"] for message in await game.say("today")] == TURN
-        assert [each.text for each in server.room.sessions[0].handled] == ["today"]
+        assert server.room.sessions[0].handled == [PlayerText(type="player.text", text="today")]
 
 
 async def test_a_game_that_was_there_first(post: Post, tmp_path: Path) -> None:
@@ -310,7 +316,7 @@ async def test_a_game_that_never_reads_fills_no_disk(post: Post, limits: dict[st
     async with post(**limits) as (server, folder):
         game = FileGame(folder / "game")
         await game.hello()
-        while json.loads((game.folder / "status.json").read_text("utf-8"))["open"]:
+        while game.status["open"]:
             game.send({"type": "player.text", "text": "Hello"})
             await server.until(lambda: not list((game.folder / "in").iterdir()))
         game.send({"type": "player.text", "text": "Hello"})

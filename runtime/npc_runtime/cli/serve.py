@@ -44,6 +44,7 @@ def serve(library: Library, settings: Settings, *, as_json: bool = False, seed: 
     for problem in library.problems:
         console.log(f"! {problem}")
     sock = bind(asked.host, asked.port)
+
     def ready(url: str) -> None:
         line = {"ready": True, "url": url, "pid": os.getpid()}
         where = url

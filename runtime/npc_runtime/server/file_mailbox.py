@@ -6,19 +6,22 @@ One folder per game below `DIR`; `DIR/game` is there from the start, for games t
     DIR/game/in/more.jsonl     or appends: a message per line
     DIR/game/out/000001.json   the runtime writes: one message per file, named after its `seq`
     DIR/game/read.txt          the game writes: the number of the last file it has read
-    DIR/game/status.json       the runtime writes: {"open": true} while there is a session, else {"open": false, "reason"}
+    DIR/game/status.json       the runtime writes: {"open": true} while there is a session; after it
+                               {"open": false, "reason": why it ended}
     DIR/game/sound/            WAV files, one per clause, of which `speech.audio` tells the `path`
 
-The game says `hello`, waits until `out/000001.json` is the `welcome`, and goes on with 000002, 000003, … A file in `out` is
-complete as soon as it is there. Whatever is taken out of `in` is gone from there; numbers say the order, and may be used again. A game that
-can rename writes to a name that does not end in `.json` or `.jsonl` and renames; others may write in the open: a file that
-makes no sense yet has half a second to become complete. Instead of writing `read.txt`, a game may delete what it has read.
+The game says `hello`, waits until `out/000001.json` is the `welcome`, and goes on with 000002, 000003, … A file in
+`out` is complete as soon as it is there. Whatever is taken out of `in` is gone from there; numbers say the order, and
+may be used again. A game that can rename writes to a name that does not end in `.json` or `.jsonl`, and renames; others
+may write in the open: a file that makes no sense yet has half a second to become complete. Instead of writing
+`read.txt`, a game may delete what it has read.
 
-Without a session, anything but `hello` is dropped. A game that has not read for `limits.poll_seconds`, or for which too much waits, is told why and loses its session, and
-what waits stays until the next `hello`, as do the sounds. A `hello` always begins a new session, for a game that was started anew, and
-empties `out`; a game that may have crashed before therefore deletes or empties `out/000001.json` before it says hello.
-Files in `in` that are older than a minute when the runtime starts are thrown away: a game that gets no answer says hello
-again. Two games have two folders, and so have two sessions.
+Without a session, anything but `hello` is dropped. A game that has not read for `limits.poll_seconds`, or for which too
+much waits, is told why and loses its session; what waits stays until the next `hello`, as do the sounds. A `hello`
+always begins a new session, for a game that was started anew, and empties `out`; a game that may have crashed before
+therefore deletes or empties `out/000001.json` before it says hello. Files in `in` that are older than a minute when the
+runtime starts are thrown away: a game that gets no answer says hello again. Two games have two folders, and so have two
+sessions.
 """
 
 import json
@@ -41,6 +44,7 @@ from npc_runtime.files import cannot_write
 from npc_runtime.lock import held
 from npc_runtime.server.audio_files import AudioFiles
 from npc_runtime.server.connection import Connection
+from npc_runtime.server.glance import Glance
 from npc_runtime.server.hub import Hub
 from npc_runtime.server.letters import Letters
 from npc_runtime.server.mailbox import Frame
@@ -55,7 +59,7 @@ _STALE_SECONDS = 60.0
 _SETTLE_SECONDS = 0.5
 _IDLE_SECONDS = 0.5
 """Between two looks at the folders of games that do not play."""
-_QUIET_SECONDS = 0.2
+_QUIET_SECONDS = 0.25
 """Between two looks at the folder of a game that plays, when nothing has been said for a while."""
 _BUSY_SECONDS = 0.05
 _BUSY_FOR = 5.0
@@ -80,6 +84,10 @@ class _Box:
         self.playing = False
         self.complained = False
         """Whether the log says already what is wrong with it."""
+
+    def due(self, now: float) -> bool:
+        """Whether the game may have said something; does not block."""
+        return self._letters.due(now)
 
     def look(self, now: float) -> int:
         """Add to what is pending, and return how much; blocks.
@@ -126,6 +134,7 @@ class FileMailbox:
         self._boxes: dict[str, _Box] = {}
         self._stale = 0.0
         self._crowded = False
+        self._glance = Glance(folder)
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -156,8 +165,11 @@ class FileMailbox:
         """Serve until cancelled; sessions end as those of the hub do."""
         async with anyio.create_task_group() as tasks:
             while True:
-                found = await anyio.to_thread.run_sync(self._look, hub.limits.body_bytes, anyio.current_time())
-                for box in found:
+                now = anyio.current_time()
+                if self._glance.due(now):
+                    await anyio.to_thread.run_sync(self._find, hub.limits.body_bytes)
+                due = [box for box in self._boxes.values() if not box.playing and box.due(now)]
+                for box in await anyio.to_thread.run_sync(_wanting, due, now) if due else ():
                     box.playing = True
                     tasks.start_soon(self._play, hub, box)
                 await anyio.sleep(_IDLE_SECONDS)
@@ -175,26 +187,17 @@ class FileMailbox:
         finally:
             box.playing = False
 
-    def _look(self, most: int, now: float) -> list[_Box]:
-        """Boxes of games that want to begin; blocks."""
-        found: list[_Box] = []
-        for name in self._names():
-            box = self._boxes.get(name)
-            try:
-                if box is None:
-                    box = self._boxes[name] = _Box(self._folder / name, most=most, stale=self._stale)
-                if not box.playing and box.wait(now):
-                    found.append(box)
-            except FileNotFoundError:
-                continue  # a folder without `in` is nobody's yet
-            except (OSError, NpcError) as error:
-                if box is not None and not box.complained:
-                    box.complained = True
-                    _log.warning("mailbox %s cannot be used: %s", box.folder, error)
-        return found
+    def _find(self, most: int) -> None:
+        """Get to know the folders of games; blocks."""
+        names = self._names()
+        for gone in [name for name, box in self._boxes.items() if name not in names and not box.playing]:
+            del self._boxes[gone]
+        for name in names:
+            if name not in self._boxes:
+                self._boxes[name] = _Box(self._folder / name, most=most, stale=self._stale)
 
     def _names(self) -> list[str]:
-        """The folders of games; makes the mailbox again when somebody has removed it."""
+        """What the folders are called; makes the mailbox again when somebody has removed it."""
         try:
             with os.scandir(self._folder) as entries:
                 names = [each.name for each in entries if each.name[0] != "." and each.is_dir(follow_symlinks=False)]
@@ -204,8 +207,6 @@ class FileMailbox:
             names = []
         except OSError:
             names = []
-        for gone in [name for name, box in self._boxes.items() if name not in names and not box.playing]:
-            del self._boxes[gone]
         known = sorted(names, key=lambda name: (name not in self._boxes, name))
         if len(known) > _FOLDERS and not self._crowded:
             self._crowded = True
@@ -219,6 +220,22 @@ class FileMailbox:
     def _refuse(self) -> None:
         hint = "end it, or give this one another folder"
         raise SetupError(f"Another runtime uses the mailbox {self._folder}.", hint=hint)
+
+
+def _wanting(boxes: list[_Box], now: float) -> list[_Box]:
+    """Boxes of games that want to begin; blocks."""
+    found: list[_Box] = []
+    for box in boxes:
+        try:
+            if box.wait(now):
+                found.append(box)
+        except FileNotFoundError:
+            continue  # a folder without `in` is nobody's yet
+        except (OSError, NpcError) as error:
+            if not box.complained:
+                box.complained = True
+                _log.warning("mailbox %s cannot be used: %s", box.folder, error)
+    return found
 
 
 class _Visit:
@@ -271,13 +288,14 @@ class _Visit:
         """See what the game has written, and whether it is still there."""
         now = anyio.current_time()
         try:
-            found = await self._in_thread(self._box.look, now)
+            found = self._box.due(now) and await self._in_thread(self._box.look, now)
         except OSError as error:
             self._connection.end(1011, error=cannot_write(self._box.folder / "in", error))
             return
         if found:
             self._moved = now
-        if await self._in_thread(self._out.collect) or found or not len(self._out):
+        heard = self._out.due(now) and await self._in_thread(self._out.collect)
+        if heard or found or not len(self._out):
             self._alive = now
         elif now - self._alive > self._limits.poll_seconds:
             if await self._in_thread(self._out.recount):

@@ -1,11 +1,11 @@
 """Every connection of one server: how many there may be, where they are found, and how they all end."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 import anyio.abc
@@ -47,10 +47,10 @@ class Hub:
         self._sessions = 0
         self._closing = False
         self._tasks: anyio.abc.TaskGroup | None = None
-        self._transports: list[Callable[[Self], Awaitable[None]]] = []
+        self._transports: list[Callable[[Hub], Coroutine[Any, Any, None]]] = []
         self._exit = AsyncExitStack()
 
-    def also(self, transport: Callable[[Self], Awaitable[None]]) -> None:
+    def also(self, transport: Callable[["Hub"], Coroutine[Any, Any, None]]) -> None:
         """Run another transport as long as the hub is entered.
 
         Args:

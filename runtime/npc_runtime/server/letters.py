@@ -1,7 +1,7 @@
 """What a game leaves for the runtime in a folder: files of JSON, taken in the order of their numbers.
 
-A file is first renamed, so that nothing is read twice and nothing that the game writes afterwards is lost, and then read
-until it is complete: some games write files piece by piece and in the open.
+A file is first renamed, so that nothing is read twice and nothing that the game writes afterwards is lost, and then
+read until it is complete: some games write files piece by piece and in the open.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from npc_runtime.errors import InputError
 from npc_runtime.server import reading
+from npc_runtime.server.glance import Glance
 from npc_runtime.server.refusals import limit, too_big
 
 _SUFFIXES = (".json", ".jsonl")
@@ -41,7 +42,7 @@ class _Letter:
 
 
 class Letters:
-    """Takes files out of a folder. Its methods block; one thread at a time calls them.
+    """Takes files out of a folder. `look` blocks, and runs in one thread at a time.
 
     Args:
         folder: Where the game writes; it need not be there yet.
@@ -58,6 +59,13 @@ class Letters:
         self._letters: deque[_Letter] = deque()
         self._count = 0
         self._swept = False
+        self._left = False
+        """Whether files are there that could not be taken yet."""
+        self._glance = Glance(folder)
+
+    def due(self, now: float) -> bool:
+        """Whether there may be something new; does not block."""
+        return self._glance.due(now) or self._left or bool(self._letters)
 
     def look(self, now: float) -> list[object]:
         """What has come since the last look: JSON values, and an InputError in the place of what makes no sense.
@@ -92,14 +100,17 @@ class Letters:
         self._swept = True
 
     def _take(self) -> None:
-        names = [entry.name for entry in self._entries() if _is_letter(entry.name)]
-        for name in sorted(names, key=_order)[: max(0, _AT_ONCE - len(self._letters))]:
+        names = sorted((each.name for each in self._entries() if _is_letter(each.name)), key=_order)
+        room = max(0, _AT_ONCE - len(self._letters))
+        self._left = len(names) > room
+        for name in names[:room]:
             path = self._folder / f".{self._count:06d}.{name}{_TAKEN}"
             try:
                 os.rename(self._folder / name, path)
             except (FileNotFoundError, PermissionError) as error:
                 if isinstance(error, PermissionError) and os.name != "nt":
                     raise
+                self._left = True
                 break  # on Windows the game still has it open
             self._count += 1
             self._letters.append(_Letter(name, path))

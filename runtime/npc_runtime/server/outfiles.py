@@ -1,4 +1,4 @@
-"""What waits for a game in a folder: one numbered file per message, a bounded number, gone when the game has read them."""
+"""What waits for a game in a folder: a numbered file per message, gone when the game has read it."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from npc_runtime.files import cannot_write, whole_file
+from npc_runtime.server.glance import Glance
 from npc_runtime.server.mailbox import Frame
 
 READ = "read.txt"
@@ -26,7 +27,7 @@ class _Unread:
 
 
 class OutFiles:
-    """Writes the files of one session. Its methods block; one thread at a time calls them.
+    """Writes the files of one session. All of its methods but `due` block, and run in one thread at a time.
 
     Args:
         folder: The folder of the session.
@@ -38,6 +39,7 @@ class OutFiles:
         self._unread: deque[_Unread] = deque()
         self._written = 0
         self._sign: tuple[int, str] | None = None
+        self._glance = Glance(folder / READ)
         self.bytes = 0
         """In files that the game has not read."""
 
@@ -82,6 +84,10 @@ class OutFiles:
             OutputError: The disk is full, or the folder is gone.
         """
         self._put(self._folder / STATUS, text.encode() + b"\n")
+
+    def due(self, now: float) -> bool:
+        """Whether the game may have read something."""
+        return self._glance.due(now)
 
     def collect(self) -> bool:
         """Delete what the game says it has read; True if it has said something new."""
