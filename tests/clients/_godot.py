@@ -44,7 +44,7 @@ async function flush() {
 flush();
 new Engine({
   args: ARGS, executable: "index", mainPack: "index.pck", canvasResizePolicy: 0,
-  onPrint: (...words) => lines.push(words.join(" ")), onPrintError: () => {}, onExit: () => { over = true; },
+  onPrint: (...words) => { if (/^(Godot Engine|Build conf)/.test(words[0])) return; lines.push(words.join(" ")); }, onPrintError: () => {}, onExit: () => { over = true; },
 }).startGame().catch((error) => { lines.push(String(error)); over = true; });
 </script>"""
 CHROMIUM = [
@@ -83,7 +83,7 @@ def main(build: Path, url: str) -> None:
     files = {
         "/index.js": (build / "index.js").read_bytes(),
         "/index.wasm": (build / "index.wasm").read_bytes(),
-        "/index.html": PAGE.replace("ARGS", json.dumps(["--headless", "--no-header", "--", url])).encode(),
+        "/index.html": PAGE.replace("ARGS", json.dumps(["--headless", "--", url])).encode(),
         "/index.pck": pack(
             {
                 "project.godot": PROJECT.encode(),
