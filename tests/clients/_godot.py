@@ -44,7 +44,9 @@ async function flush() {
 flush();
 new Engine({
   args: ARGS, executable: "index", mainPack: "index.pck", canvasResizePolicy: 0,
-  onPrint: (...words) => { if (/^(Godot Engine|Build conf)/.test(words[0])) return; lines.push(words.join(" ")); }, onPrintError: () => {}, onExit: () => { over = true; },
+  onPrint: (...words) => { if (!/^(Godot Engine|Build conf)/.test(words[0])) lines.push(words.join(" ")); },
+  onPrintError: (...words) => { if (/^SCRIPT ERROR/.test(words[0])) lines.push(words.join(" ")); },
+  onExit: () => { over = true; },
 }).startGame().catch((error) => { lines.push(String(error)); over = true; });
 </script>"""
 CHROMIUM = [
@@ -77,9 +79,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 def main(build: Path, url: str) -> None:
     """Serve the page, open it in a browser, and print what it prints until it ends."""
-    example = (
-        (GDSCRIPT / "example.gd").read_bytes().replace(b"extends SceneTree", b"class_name Example\nextends SceneTree")
-    )
+    example = (GDSCRIPT / "example.gd").read_bytes()
     files = {
         "/index.js": (build / "index.js").read_bytes(),
         "/index.wasm": (build / "index.wasm").read_bytes(),
