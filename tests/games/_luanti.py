@@ -58,7 +58,7 @@ class World:
             "server_announce": "false",
             "time_speed": 0,
             "default_privs": "interact, shout, npc, settime",
-            "player_transfer_distance": 0,
+            "chat_message_limit_per_10sec": 1000,
             "npc_runtime.url": url,
             **({"secure.http_mods": "npc_runtime"} if allowed else {}),
             **{name.replace("__", "."): value for name, value in settings.items()},
@@ -96,7 +96,7 @@ class World:
         return self.path / "state.json"
 
     def state(self) -> dict[str, Any]:
-        """The server's own state, at most a fifth of a second old."""
+        """The server's own state after its latest step."""
         found: dict[str, Any] = json.loads(self._state_file.read_text(encoding="utf-8"))
         return found
 
@@ -110,6 +110,12 @@ class World:
         found: dict[str, Any] = (self.state().get("players") or {}).get(name, {})
         return found
 
+    def order(self, player: Player, *words: object) -> None:
+        """Have the test mod do something; when this returns, the state is newer than that."""
+        before = self.state()["orders"]
+        player.say("/t " + " ".join(map(str, words)))
+        self.until(lambda: self.state()["orders"] > before, f"{words} is not done")
+
     def until(self, true: Callable[[], object], otherwise: str, *, within: float = _PATIENCE) -> None:
         """Wait for something that nobody announces."""
         deadline = time.monotonic() + within
@@ -120,11 +126,6 @@ class World:
     def tail(self) -> str:
         """The last lines of the log."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-3000:]
-
-
-def order(player: Player, *words: object) -> None:
-    """Have the test mod do something."""
-    player.say("/t " + " ".join(map(str, words)))
 
 
 def distance(one: dict[str, Any], other: dict[str, Any]) -> float:

@@ -105,16 +105,14 @@ core.register_on_mods_loaded(function()
 	end)
 end)
 
+local orders = 0
+
 -- Written whole or not at all, so that who reads it never sees half of it.
-local wait = 0
-core.register_globalstep(function(dtime)
-	wait = wait - dtime
-	if wait <= 0 then
-		wait = 0.2
-		core.safe_file_write(state_path, core.write_json({
-			persons = persons(), players = players(), time = core.get_timeofday(), max_lag = core.get_server_max_lag(),
-		}))
-	end
+core.register_globalstep(function()
+	core.safe_file_write(state_path, core.write_json({
+		persons = persons(), players = players(), time = core.get_timeofday(), max_lag = core.get_server_max_lag(),
+		orders = orders,
+	}))
 end)
 
 local ORDERS = {}
@@ -199,6 +197,7 @@ core.register_chatcommand("t", {
 	func = function(name, line)
 		local words = line:split(" ")
 		ORDERS[table.remove(words, 1)](core.get_player_by_name(name), unpack(words))
+		orders = orders + 1
 		return true
 	end,
 })

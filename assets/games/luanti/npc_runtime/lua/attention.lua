@@ -76,6 +76,7 @@ local function look(player)
 		return
 	end
 	local one = mod.talk.of(name)
+	one.link.near = hears
 	if hears then
 		one.near_at, one.link.wanted = mod.now, true
 	elseif mod.now - (one.near_at or mod.now) > UNUSED then

@@ -4,12 +4,14 @@ local core = core or minetest
 local Link = {}
 Link.__index = Link
 
--- Seconds: a long poll, between looks when nothing is expected (the runtime forgets sessions after 60), between looks
--- when long polls are used up, and until a connection that is lost is tried again, at first and at most.
-local WAIT, SELDOM, OFTEN = 20, 25, 0.3
+-- Seconds: the longest poll; between short looks with somebody near, with nobody near (the runtime forgets sessions
+-- after 60), and when long polls are used up; and until a lost connection is tried again, at first and at most.
+local WAIT, NEAR, SELDOM, OFTEN = 20, 2, 25, 0.3
 local PAUSE, LONGEST = 1, 30
--- Seconds in which something is expected after the player did something, and for which lines wait for a session.
-local EXPECTS, KEEPS = 30, 10
+-- Seconds in which something is expected after the player did something, and after a character has fallen silent; and
+-- for which lines wait for a session. No poll is left open for nothing: the engine needs up to a tenth of a second to
+-- begin a request while another one is open.
+local EXPECTS, LINGERS, KEEPS = 30, 3, 10
 local TIMEOUT, OPENING = 15, 60
 local MOST_WAITING = 64
 local polls = 0
@@ -35,6 +37,11 @@ end
 function Link:expect()
 	self.expects_until = mod.now + EXPECTS
 	self.poll_at = math.min(self.poll_at, mod.now)
+end
+
+-- Nothing more will come soon.
+function Link:relax()
+	self.expects_until = mod.now + LINGERS
 end
 
 function Link:close()
@@ -115,7 +122,7 @@ end
 function Link:poll()
 	local wait = 0
 	if mod.now < self.expects_until and polls < mod.settings.polls then
-		wait, polls = WAIT, polls + 1
+		wait, polls = math.min(WAIT, math.ceil(self.expects_until - mod.now)), polls + 1
 	end
 	self.polling = true
 	local query = ("%s/messages?after=%d&wait=%d"):format(self.path, self.after, wait)
@@ -130,7 +137,8 @@ function Link:poll()
 			return self:lose(code)
 		end
 		self.inbox[#self.inbox + 1] = data
-		self.poll_at = mod.now + (wait > 0 and 0 or mod.now < self.expects_until and OFTEN or SELDOM)
+		self.poll_at = mod.now
+			+ (mod.now < self.expects_until and (wait > 0 and 0 or OFTEN) or self.near and NEAR or SELDOM)
 	end)
 end
 

@@ -123,7 +123,9 @@ function ON.state(one, message)
 	if person and message.stage == "thinking" then
 		person:ponder()
 	end
-	if message.stage ~= "idle" then
+	if message.stage == "idle" then
+		one.link:relax()
+	else
 		one.link:expect()
 	end
 end
@@ -217,6 +219,13 @@ function talk.of(name)
 	return one
 end
 
+-- What is due for one player; sessions are opened one at a time until the world's save is there.
+local function work(one)
+	if one.link.state ~= "closed" or not restoring then
+		one.link:step()
+	end
+end
+
 -- Sends what has changed around a player since they were asked last.
 function talk.look(one, person)
 	local player = core.get_player_by_name(one.name)
@@ -238,6 +247,7 @@ function talk.said(name, person, words)
 	one.link.wanted = true
 	talk.look(one, person)
 	one.link:send({type = "player.text", text = mod.text.short(words, 1000), to = person.character}, true)
+	work(one) -- now, not in the next step of the server: that is a tenth of a second away
 	complain(one)
 end
 
@@ -286,9 +296,7 @@ end
 -- What is due in this step: everybody's requests, and answers for as long as `deadline` (microseconds) allows.
 function talk.step(deadline)
 	for _, one in pairs(players) do
-		if one.link.state ~= "closed" or not restoring then -- one at a time until the world's save is there
-			one.link:step()
-		end
+		work(one)
 	end
 	local found = true
 	while found do
