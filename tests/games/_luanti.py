@@ -35,21 +35,34 @@ class World:
         folder: Empty.
         url: Where the runtime is.
         settings: Of `minetest.conf`, besides the necessary ones.
+        game: An installed game instead of the smallest one; there is no state to look at then.
         mod: Whether our mod is in it.
         allowed: Whether it may use the network.
     """
 
-    def __init__(self, folder: Path, url: str, *, mod: bool = True, allowed: bool = True, **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        *,
+        game: str = "",
+        mod: bool = True,
+        allowed: bool = True,
+        **settings: object,
+    ) -> None:
         self.path = folder / "world"
         self.port = _free_port()
         self.log = folder / "server.log"
         self._folder = folder
-        game = self.path / "game"
-        shutil.copytree(_TEST_MOD, game / "mods" / "npc_test")
-        (game / "game.conf").write_text("title = Test\n", encoding="utf-8")
+        self.path.mkdir()
+        self._game = game
+        if not game:
+            shutil.copytree(_TEST_MOD, self.path / "game" / "mods" / "npc_test")
+            (self.path / "game" / "game.conf").write_text("title = Test\n", encoding="utf-8")
         if mod:
             shutil.copytree(MOD, self.path / "worldmods" / "npc_runtime")
-        (self.path / "world.mt").write_text("gameid = npc_test_game\nbackend = sqlite3\n", encoding="utf-8")
+        kept = "".join(f"{what} = sqlite3\n" for what in ("backend", "auth_backend", "player_backend"))
+        (self.path / "world.mt").write_text(f"gameid = {game or 'npc_test_game'}\n{kept}", encoding="utf-8")
         wanted: dict[str, object] = {
             "mg_name": "flat",
             "mg_flags": "nocaves,nodungeons,light,nodecorations,biomes",
@@ -71,13 +84,14 @@ class World:
         """The server; stopped as an administrator stops it."""
         program = server_program()
         assert program is not None
+        self._read = len(self.log.read_text(encoding="utf-8", errors="replace")) if self.log.exists() else 0
         (self.path / "state.json").unlink(missing_ok=True)
         command = [program, "--world", self.path, "--config", self._folder / "server.conf", "--port", str(self.port)]
         environ = os.environ | {"HOME": str(self._folder)}
         with self.log.open("ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)
         try:
-            self.until(lambda: self._state_file.exists() or process.poll() is not None, "the server does not start")
+            self.until(lambda: self._started() or process.poll() is not None, "the server does not start")
             assert process.poll() is None, self.tail()
             yield process
         finally:
@@ -90,6 +104,12 @@ class World:
         text = self.log.read_text(encoding="utf-8", errors="replace")
         assert "ServerError" not in text and "Assignment to undeclared" not in text, self.tail()
         assert process.returncode == 0, self.tail()
+
+    def _started(self) -> bool:
+        return "listening on" in self._since_start() and (bool(self._game) or self._state_file.exists())
+
+    def _since_start(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[self._read :]
 
     @property
     def _state_file(self) -> Path:

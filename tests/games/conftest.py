@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from tests.games._luanti import World, server_program
 from tests.games._player import Player
 from tests.games._scripted import Script, Session

@@ -81,10 +81,7 @@ def clothes(x: int, y: int) -> Colour:
         if at is None:
             continue
         side, _, down = at
-        if side == "bottom":
-            covered = last == 12
-        else:
-            covered = first <= down < last if side != "top" else first == 0
+        covered = {"top": first == 0, "bottom": last == 12}.get(side, first <= down < last)
         if covered:
             belt = box is TRUNK and down in (10, 11) and side not in ("top", "bottom")
             value = (90 if belt else grey) - shade
@@ -125,10 +122,17 @@ def pictures() -> dict[str, bytes]:
 
 
 def body() -> str:
-    """The body as Wavefront OBJ: six boxes that stand on the ground and look along z."""
+    """The body as Wavefront OBJ: six boxes that stand on the ground and look along -z: the engine's forward."""
     lines = ["# Written by make_art.py", "o person"]
     count = 0
-    places = ((HEAD, -4, 24, -4), (TRUNK, -4, 12, -2), (ARM, -8, 12, -2), (ARM, 4, 12, -2), (LEG, -4, 0, -2), (LEG, 0, 0, -2))
+    places = (
+        (HEAD, -4, 24, -4),
+        (TRUNK, -4, 12, -2),
+        (ARM, -8, 12, -2),
+        (ARM, 4, 12, -2),
+        (LEG, -4, 0, -2),
+        (LEG, 0, 0, -2),
+    )
     for box, left, low, near in places:
         w, h, d = box[2:]
         x, y, z = (left, left + w), (low, low + h), (near, near + d)
@@ -145,9 +149,9 @@ def body() -> str:
             *four, normal = corners[side]
             edges = ((u, v), (u + width, v), (u + width, v + height), (u, v + height))
             for (i, j, k), (s, t) in zip(four, edges, strict=True):
-                lines.append(f"v {x[i] * PIXEL:.4f} {y[j] * PIXEL:.4f} {z[k] * PIXEL:.4f}")
+                lines.append(f"v {-x[i] * PIXEL:.4f} {y[j] * PIXEL:.4f} {-z[k] * PIXEL:.4f}")
                 lines.append(f"vt {s / WIDTH:.6f} {1 - t / HEIGHT:.6f}")
-            lines.append("vn {} {} {}".format(*normal))
+            lines.append(f"vn {-normal[0]} {normal[1]} {-normal[2]}")
             corner = [f"{count * 4 + at}/{count * 4 + at}/{count + 1}" for at in (1, 4, 3, 2)]
             lines.append("f " + " ".join(corner))
             count += 1

@@ -48,7 +48,7 @@ local function persons()
 			local properties = object:get_properties()
 			found[entity.character] = {
 				pos = object:get_pos(), yaw = object:get_yaw(), speed = vector.length(object:get_velocity()),
-				nametag = properties.nametag, infotext = properties.infotext, texture = properties.textures[1],
+				nametag = properties.nametag, texture = properties.textures[1],
 				goods = things(entity.goods), doing = entity.task and entity.task.kind or "nothing",
 			}
 		end

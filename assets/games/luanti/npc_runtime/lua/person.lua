@@ -115,7 +115,7 @@ end
 function Person:show(words)
 	self.shown, self.until_ = words, mod.now + mod.text.seconds(words)
 	local tag = words == "" and self.title or self.title .. "\n" .. mod.text.wrap(words)
-	self.object:set_properties({nametag = tag, infotext = tag})
+	self.object:set_properties({nametag = tag})
 end
 
 -- Adds a clause of a reply to what is shown, or begins with it. `reply`: tells replies apart.
