@@ -50,6 +50,7 @@ class Session:
         self.turns = 0
         self.over = False
         self._script = script
+        self._known: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
         self._out, self._in = anyio.create_memory_object_stream[Event](1000)
@@ -106,15 +107,20 @@ class Session:
         """What the game sent of one kind."""
         return [message for message in list(self.got) if isinstance(message, kind)]
 
-    def scene(self) -> Mapping[str, Any]:
+    def scene(self) -> dict[str, Any]:
         """What the game has said is around."""
-        known: dict[str, Any] = {}
+        known = dict(self._known)
         for message in list(self.got):
             if isinstance(message, protocol.SetScene):
                 known = {}
             if isinstance(message, protocol.SetScene | protocol.UpdateScene):
                 known |= {name: getattr(message, name) for name in message.model_fields_set - {"type"}}
         return known
+
+    def forget(self) -> None:
+        """Forget what was sent, all but the scene."""
+        self._known = self.scene()
+        self.got.clear()
 
 
 class Script:

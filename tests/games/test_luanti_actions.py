@@ -20,7 +20,7 @@ def together(stage: Stage) -> Iterator[None]:
     stage.order("hp", 20)
     stage.order("have", "npc_test:coin", 0)
     stage.order("stock", "tilda", "npc_test:apple", 5)
-    stage.session.got.clear()
+    stage.session.forget()
     stage.ann.forms.clear()
     yield
 
@@ -88,7 +88,7 @@ def test_follows_and_stops(stage: Stage) -> None:
     stage.world.until(
         lambda: distance(stage.world.person("tilda"), stage.world.player("Ann")) < 3.5, "she does not follow"
     )
-    stage.session.got.clear()
+    stage.session.forget()
     ask(stage, "Stay here.", "Yes.", act("stop_following"))
     assert outcome(stage)[0] == "done"
     stage.order("go", 24, 8.5, 0)

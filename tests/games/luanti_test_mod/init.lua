@@ -20,10 +20,18 @@ core.register_biome({
 	name = "green_meadow", node_top = ground, depth_top = 1, node_filler = ground, depth_filler = 1,
 	heat_point = 50, humidity_point = 50,
 })
-core.register_craftitem("npc_test:apple", {description = "Apple", inventory_image = "npc_runtime_face_happy.png"})
-core.register_craftitem("npc_test:bread", {description = "Brötchen\nfresh", inventory_image = "npc_runtime_face_sad.png"})
-core.register_craftitem("npc_test:coin", {description = "Coin", inventory_image = "npc_runtime_face_neutral.png"})
-core.register_tool("npc_test:sword", {description = "Iron Sword", inventory_image = "npc_runtime_face_angry.png"})
+-- A square in one colour, with a face of the mod under test in it.
+local function picture(colour, face)
+	return "npc_runtime_skin.png^[resize:8x8^[noalpha^[colorize:" .. colour .. ":255^[combine:8x8:-8,-8=npc_runtime_face_"
+		.. face .. ".png"
+end
+
+core.register_craftitem("npc_test:apple", {description = "Apple", inventory_image = picture("#c03030", "happy")})
+core.register_craftitem("npc_test:bread", {
+	description = "Brötchen\nfresh", inventory_image = picture("#c09050", "neutral"),
+})
+core.register_craftitem("npc_test:coin", {description = "Coin", inventory_image = picture("#e0c020", "surprised")})
+core.register_tool("npc_test:sword", {description = "Iron Sword", inventory_image = picture("#a0a8b0", "angry")})
 core.register_entity("npc_test:sheep", {
 	initial_properties = {physical = true, static_save = false, textures = {"npc_runtime_skin.png"}},
 })

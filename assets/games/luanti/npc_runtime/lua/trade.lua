@@ -24,17 +24,18 @@ local function window(player, person)
 	local pays = coin and "Each costs one of: " .. mod.goods.name(ItemStack(coin))
 		or "Take in your hand what you want to give for it."
 	local parts = {
-		"formspec_version[4]size[10.75,10.2]",
+		"formspec_version[4]size[10.75,11]",
 		"label[0.5,0.6;", core.formspec_escape(person.title .. " sells"), "]",
 		"label[0.5,1.1;", core.formspec_escape(pays), "]",
 	}
 	for index, one in ipairs(mod.goods.list(person.goods)) do
 		local column, row = (index - 1) % COLUMNS, math.floor((index - 1) / COLUMNS)
-		parts[#parts + 1] = ("item_image_button[%.2f,%.2f;1.1,1.1;%s;buy_%d;\n\n   %d]"):format(
-			0.5 + column * 1.25, 1.5 + row * 1.25, core.formspec_escape(one.item), index, one.count)
+		local left, top = 0.5 + column * 1.25, 1.5 + row * 1.6
+		parts[#parts + 1] = ("item_image_button[%.2f,%.2f;1.1,1.1;%s;buy_%d;]label[%.2f,%.2f;%d]"):format(
+			left, top, core.formspec_escape(one.item), index, left + 0.4, top + 1.3, one.count)
 		parts[#parts + 1] = ("tooltip[buy_%d;%s]"):format(index, core.formspec_escape(one.name))
 	end
-	parts[#parts + 1] = "list[current_player;main;0.5,4.7;8,4;]button_exit[3.9,9.2;3,0.8;done;Done]"
+	parts[#parts + 1] = "list[current_player;main;0.5,4.9;8,4;]button_exit[3.9,9.9;3,0.8;done;Done]"
 	return table.concat(parts)
 end
 
