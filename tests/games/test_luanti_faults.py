@@ -157,7 +157,7 @@ def test_damage_that_is_switched_off_hurts_nobody(script: Script, tmp_path: Path
     world = World(tmp_path, script.url, npc_runtime__damage="false")
     with script.running(), ann_and_tilda(world) as ann:
         ann.say("Fight me.")
-        world.until(lambda: script.of("Ann").all(ActionResult), "no result came")
+        world.until(lambda: script.sessions and script.of("Ann").all(ActionResult), "no result came")
         (result,) = script.of("Ann").all(ActionResult)
         assert (result.status, result.message) == ("refused", "Nobody can be hurt in this world.")
         assert world.person("tilda")["doing"] == "nothing"
@@ -181,6 +181,8 @@ class _Nonsense(BaseHTTPRequestHandler):
 
     WELCOME = b'{"session": "s", "characters": [7, {"id": 3}], "seq": 0}'
     MESSAGES = (
+        b'{"characters": 5}',
+        b'{"characters": [5, {"id": "tilda", "name": "Tilda"}]}',
         b'[7, null, {"type": "say", "seq": 1}, {"type": "say", "seq": 2, "turn": {}, "text": 5}, {"seq": "x"},'
         b'{"type": "turn.begin", "seq": 3}, {"type": "turn.begin", "seq": 4, "turn": 1, "character": 9},'
         b'{"type": "emotion", "seq": 5, "character": "tilda", "label": {}, "strength": 1},'
@@ -219,10 +221,9 @@ def test_nonsense_from_the_other_side_does_no_harm(tmp_path: Path) -> None:
         world = World(tmp_path, f"http://127.0.0.1:{server.server_port}")
         with world.running(), Player("Ann", world.port) as ann:
             world.until(lambda: world.player("Ann"), "Ann is not there")
-            ann.say("/npc_spawn tilda")
-            time.sleep(1.0)
-            ann.say("/npc_spawn")
-            ann.say("Hello.")
+            for line in ("/npc_spawn", "/npc_spawn tilda", "Hello.", "Tilda?"):
+                ann.say(line)
+                time.sleep(1.0)
             asked = _Nonsense.asked
             world.until(lambda: _Nonsense.asked > asked + 12, "it has given up")
             world.order(ann, "hp", 20)  # the server still does what it is asked

@@ -51,7 +51,7 @@ end
 local function persons()
 	local found = {}
 	for _, entity in pairs(core.luaentities) do
-		if entity.name == "npc_runtime:person" and entity.character then
+		if entity.name == "npc_runtime:person" and entity.character and entity.object:get_pos() then
 			local object = entity.object
 			local properties = object:get_properties()
 			found[entity.character] = {

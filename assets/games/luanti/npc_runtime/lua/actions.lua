@@ -135,9 +135,7 @@ function actions.run(message, deed, done)
 	elseif not deed.person or not deed.player then
 		return once("failed", "Whoever it concerns is not here any more.")
 	end
-	local fine, problem = pcall(run, deed, once)
-	if not fine then
-		core.log("error", "[npc_runtime] " .. tostring(message.name) .. ": " .. tostring(problem))
+	if not mod.safely(run, deed, once) then
 		once("failed", "Something went wrong.")
 	end
 end

@@ -6,6 +6,17 @@ core.register_privilege("npc", {description = "May place characters in the world
 
 local REACH = 20
 
+-- Those of a list that are what the runtime says they are.
+local function characters_of(list)
+	local found = {}
+	for _, one in ipairs(type(list) == "table" and list or {}) do
+		if type(one) == "table" and type(one.id) == "string" and type(one.name) == "string" then
+			found[#found + 1] = one
+		end
+	end
+	return found
+end
+
 -- Calls `done` with the characters of the runtime: a list of {id, name}, or nil if it does not answer.
 local function ask(done)
 	if not mod.http.available then
@@ -13,10 +24,7 @@ local function ask(done)
 	end
 	mod.http.request("GET", "/v1/characters", nil, 5, function(code, data)
 		local found = code == 200 and core.parse_json(data) or nil
-		if type(found) == "table" and found.characters then
-			found = found.characters
-		end
-		done(type(found) == "table" and found or nil)
+		done(type(found) == "table" and characters_of(found.characters) or nil)
 	end)
 end
 

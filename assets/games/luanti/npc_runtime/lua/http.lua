@@ -1,10 +1,20 @@
 -- Requests that are under way. The engine makes them in a thread of its own; here one only looks whether they are done.
 local mod, api = ...
+local core = core or minetest
 local http = {available = api ~= nil}
 mod.http = http
 
 local USER_AGENT = "npc_runtime for Luanti"
 local pending = {}
+
+-- Calls a function on what came from outside: an error in a step of the server would end it.
+function mod.safely(run, ...)
+	local fine, problem = pcall(run, ...)
+	if not fine then
+		core.log("error", "[npc_runtime] " .. tostring(problem))
+	end
+	return fine
+end
 
 local function request(method, path, body, timeout)
 	local headers = {"Content-Type: application/json"}
@@ -29,7 +39,7 @@ function http.step()
 		local result = api.fetch_async_get(one.handle)
 		if result.completed then
 			table.remove(pending, index)
-			one.done(result.code or 0, result.data or "")
+			mod.safely(one.done, result.code or 0, result.data or "")
 		end
 	end
 end

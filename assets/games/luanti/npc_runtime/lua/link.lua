@@ -44,9 +44,11 @@ function Link:relax()
 	self.expects_until = mod.now + LINGERS
 end
 
+-- Ends the session, after everything that is still to be sent. Not with DELETE: Minetest 5.6 makes every later request
+-- on the same connection a DELETE, too.
 function Link:close()
 	if self.state == "open" then
-		mod.http.request("DELETE", self.path, nil, TIMEOUT, function() end)
+		mod.http.request("POST", self.path .. "/messages", self:texts('{"type":"bye"}'), TIMEOUT, function() end)
 	end
 	self.wanted = false
 	self:reset()
@@ -103,13 +105,20 @@ function Link:open()
 	end)
 end
 
-function Link:post()
+-- Everything that is to be sent, and perhaps something more, as a JSON list.
+function Link:texts(last)
 	local texts = {}
 	for index, one in ipairs(self.out) do
 		texts[index] = one.text
 	end
-	self.out, self.posting = {}, true
-	self:ask("POST", self.path .. "/messages", "[" .. table.concat(texts, ",") .. "]", TIMEOUT, function(code)
+	texts[#texts + 1] = last
+	self.out = {}
+	return "[" .. table.concat(texts, ",") .. "]"
+end
+
+function Link:post()
+	self.posting = true
+	self:ask("POST", self.path .. "/messages", self:texts(), TIMEOUT, function(code)
 		self.posting = false
 		if code == 0 or code == 404 or code == 401 or code >= 500 then
 			self:lose(code)
@@ -149,10 +158,7 @@ function Link:read()
 	for _, message in ipairs(type(messages) == "table" and messages or {}) do
 		if type(message) == "table" and (tonumber(message.seq) or 0) > self.after then
 			self.after = message.seq
-			local fine, problem = pcall(self.on.message, message)
-			if not fine then -- an error in a step would end the whole server
-				core.log("error", "[npc_runtime] " .. tostring(problem))
-			end
+			mod.safely(self.on.message, message)
 		end
 	end
 	return data ~= nil

@@ -183,5 +183,6 @@ end
 -- Takes a person out of the world.
 function mod.remove(person)
 	renumber(person.character)
+	mod.persons[person.character] = nil
 	person.object:remove()
 end

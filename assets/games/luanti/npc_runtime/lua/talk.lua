@@ -77,8 +77,8 @@ local function opened(one, welcome)
 	end
 	one.problem, one.told = nil, false
 	for _, character in ipairs(type(welcome.characters) == "table" and welcome.characters or {}) do
-		local person = mod.persons[character.id]
-		if person then
+		local person = type(character) == "table" and mod.persons[character.id or ""]
+		if person and type(character.name) == "string" then
 			person:rename(mod.text.plain(character.name))
 		end
 	end
