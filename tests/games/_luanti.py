@@ -71,7 +71,7 @@ class World:
             "server_announce": "false",
             "time_speed": 0,
             "default_privs": "interact, shout, npc, settime",
-            "chat_message_limit_per_10sec": 1000,
+            "chat_message_limit_per_10sec": 0,
             "npc_runtime.url": url,
             **({"secure.http_mods": "npc_runtime"} if allowed else {}),
             **{name.replace("__", "."): value for name, value in settings.items()},

@@ -42,7 +42,7 @@ def test_without_the_runtime_players_are_told_once_and_answered_when_it_runs(scr
             world.until(lambda: script.sessions, "nobody tries again", within=40)
             since = ann.say("Hello.")
             ann.read("<Tilda Märsch> Good day.", since=since)
-            assert world.person("tilda")["nametag"].startswith("Tilda Märsch\n")
+            world.until(lambda: world.person("tilda")["nametag"] == "Tilda Märsch\nGood day.", "no subtitle")
 
 
 def test_a_runtime_that_is_started_again_goes_on(script: Script, tmp_path: Path) -> None:
@@ -180,9 +180,8 @@ class _Nonsense(BaseHTTPRequestHandler):
     """Answers everything with what no runtime would say."""
 
     WELCOME = b'{"session": "s", "characters": [7, {"id": 3}], "seq": 0}'
+    CHARACTERS = b'{"characters": [5, {"id": 5}, {"id": "tilda", "name": "Tilda"}]}'
     MESSAGES = (
-        b'{"characters": 5}',
-        b'{"characters": [5, {"id": "tilda", "name": "Tilda"}]}',
         b'[7, null, {"type": "say", "seq": 1}, {"type": "say", "seq": 2, "turn": {}, "text": 5}, {"seq": "x"},'
         b'{"type": "turn.begin", "seq": 3}, {"type": "turn.begin", "seq": 4, "turn": 1, "character": 9},'
         b'{"type": "emotion", "seq": 5, "character": "tilda", "label": {}, "strength": 1},'
@@ -196,6 +195,8 @@ class _Nonsense(BaseHTTPRequestHandler):
     asked = 0
 
     def do_GET(self) -> None:
+        if self.path == "/v1/characters":
+            return self._answer(200, self.CHARACTERS)
         type(self).asked += 1
         self._answer(200, self.MESSAGES[self.asked % len(self.MESSAGES)])
 
@@ -221,9 +222,9 @@ def test_nonsense_from_the_other_side_does_no_harm(tmp_path: Path) -> None:
         world = World(tmp_path, f"http://127.0.0.1:{server.server_port}")
         with world.running(), Player("Ann", world.port) as ann:
             world.until(lambda: world.player("Ann"), "Ann is not there")
-            for line in ("/npc_spawn", "/npc_spawn tilda", "Hello.", "Tilda?"):
-                ann.say(line)
-                time.sleep(1.0)
+            ann.say("/npc_spawn tilda")
+            world.until(lambda: world.person("tilda"), "nobody was placed")
+            ann.say("Hello.")
             asked = _Nonsense.asked
             world.until(lambda: _Nonsense.asked > asked + 12, "it has given up")
             world.order(ann, "hp", 20)  # the server still does what it is asked

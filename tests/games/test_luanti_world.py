@@ -87,7 +87,9 @@ def test_who_comes_near_is_turned_to_and_who_goes_is_left(stage: Stage) -> None:
 def test_a_line_is_for_the_one_who_is_called_or_else_the_nearest(stage: Stage) -> None:
     stage.order("go", 6, 8.5, 0)
     stage.ann.say("/npc_spawn corwin")
-    stage.world.until(lambda: stage.world.person("corwin"), "nobody was placed")
+    stage.world.until(
+        lambda: any(message.character == "corwin" for message in stage.session.all(TalkStart)), "he is not turned to"
+    )
     stage.session.forget()
     stage.order("go", 0, 8.5, 0)
     stage.world.until(lambda: stage.session.all(TalkStart), "nobody is turned to")

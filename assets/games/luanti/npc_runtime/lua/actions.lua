@@ -27,7 +27,7 @@ local function reachable(player, person)
 	return vector.distance(player:get_pos(), person.object:get_pos()) <= FAR
 end
 
--- Action name → function(deed, done): `deed` has person, player, name, args and words; `done(status, message, result)`.
+-- Action name → function(deed, done). `deed`: person, player, name, args, words. `done(status, message, result)`.
 local DO = {}
 
 function DO.follow_player(deed, done)

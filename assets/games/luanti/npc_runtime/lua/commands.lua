@@ -23,8 +23,8 @@ local function ask(done)
 		return done(nil)
 	end
 	mod.http.request("GET", "/v1/characters", nil, 5, function(code, data)
-		local found = code == 200 and core.parse_json(data) or nil
-		done(type(found) == "table" and characters_of(found.characters) or nil)
+		local found = code == 200 and mod.parse(data)
+		done(found and characters_of(found.characters) or nil)
 	end)
 end
 

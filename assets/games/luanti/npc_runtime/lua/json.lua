@@ -1,5 +1,7 @@
--- Writes JSON. The engine's own writer makes `null` of an empty list, which means something else to the runtime.
+-- Writes and reads JSON. The engine's own writer makes `null` of an empty list, which the runtime takes for something
+-- else.
 local mod = ...
+local core = core or minetest
 
 local ESCAPES = {['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t"}
 
@@ -31,3 +33,10 @@ local function written(value)
 end
 
 mod.json = written
+
+-- What JSON text says, if that is a list or an object; nil for everything else. Text that is nested too deeply is an
+-- error for the engine.
+function mod.parse(text)
+	local fine, value = pcall(core.parse_json, text)
+	return fine and type(value) == "table" and value or nil
+end

@@ -87,12 +87,12 @@ end
 function Link:open()
 	self.state = "opening"
 	self:ask("POST", "/v1/sessions", mod.json(self.on.hello()), OPENING, function(code, data)
-		local welcome = code == 200 and core.parse_json(data) or nil
-		if type(welcome) ~= "table" or type(welcome.session) ~= "string" then
+		local welcome = code == 200 and mod.parse(data) or {}
+		if type(welcome.session) ~= "string" then
 			return self:lose(code)
 		end
 		self.state, self.pause = "open", PAUSE
-		self.path, self.after = "/v1/sessions/" .. welcome.session, welcome.seq or 0
+		self.path, self.after = "/v1/sessions/" .. welcome.session, tonumber(welcome.seq) or 0
 		local waiting = self.out
 		self.out = {}
 		self.on.opened(welcome)
@@ -154,10 +154,9 @@ end
 -- Takes in one answer of the runtime, if one is waiting. Returns whether.
 function Link:read()
 	local data = table.remove(self.inbox, 1)
-	local messages = data and data ~= "[]" and core.parse_json(data)
-	for _, message in ipairs(type(messages) == "table" and messages or {}) do
+	for _, message in ipairs(data and mod.parse(data) or {}) do
 		if type(message) == "table" and (tonumber(message.seq) or 0) > self.after then
-			self.after = message.seq
+			self.after = tonumber(message.seq)
 			mod.safely(self.on.message, message)
 		end
 	end

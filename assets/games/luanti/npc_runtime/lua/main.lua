@@ -5,8 +5,8 @@ local core = core or minetest
 -- Microseconds of a step that may be spent on answers of the runtime.
 local BUDGET = 400
 
-local HELP = "[npc_runtime] Characters cannot talk: this mod may not use the network. Add npc_runtime to secure.http_mods "
-	.. "in minetest.conf, as README.md says, and start the game again."
+local HELP = "[npc_runtime] Characters cannot talk: this mod may not use the network. Add npc_runtime to "
+	.. "secure.http_mods in minetest.conf, as README.md says, and start the game again."
 
 -- For other mods: `npc_runtime.register_fact(teller)` and `npc_runtime.register_action(name, run)`; see README.md.
 npc_runtime = {register_fact = mod.scene.register_fact, register_action = mod.actions.register}

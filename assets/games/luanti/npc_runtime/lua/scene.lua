@@ -10,7 +10,9 @@ local MOMENT, STEP, MOST = 600, 8, 24
 local NEAR = 16
 local DARK = 4
 
-local PARTS_OF_DAY = {{5, "night"}, {8, "early morning"}, {12, "morning"}, {17, "afternoon"}, {21, "evening"}, {24, "night"}}
+local PARTS_OF_DAY = {
+	{5, "night"}, {8, "early morning"}, {12, "morning"}, {17, "afternoon"}, {21, "evening"}, {24, "night"},
+}
 
 -- Functions of other mods that tell something, such as the weather; see README.md.
 local tellers = {}

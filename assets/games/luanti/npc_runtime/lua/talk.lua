@@ -6,6 +6,8 @@ mod.talk = talk
 
 -- The save in which the runtime keeps what the characters of this world remember. Worlds are told apart by a name.
 local SLOT = "world"
+-- Turns that are known for a while after their end: actions that the player is asked about come late.
+local TURNS = 20
 local BYE = 1 -- seconds that a server that stops waits for the last save
 -- Player name → what is known of them.
 local players = {}
@@ -113,8 +115,7 @@ ON["turn.end"] = function(one, message)
 	if person and person.shown == "…" then
 		person:show("")
 	end
-	-- Actions and their results may still refer to this turn; the one before the last is over for certain.
-	one.turns[message.turn - 2] = nil
+	one.turns[message.turn - TURNS] = nil
 	unsaved = true
 end
 
