@@ -19,7 +19,7 @@ local polls = 0
 -- `on`: hello() returns the greeting, opened(), message(message), lost(reason), heard by the owner of the link.
 function mod.new_link(on)
 	return setmetatable({
-		on = on, state = "closed", wanted = false, generation = 0, out = {}, inbox = {}, retry_at = 0, pause = PAUSE,
+		on = on, state = "closed", wanted = false, generation = 0, out = {}, sent = {}, inbox = {}, retry_at = 0, pause = PAUSE,
 		poll_at = 0, expects_until = 0,
 	}, Link)
 end
@@ -58,12 +58,14 @@ function Link:reset()
 	self.state, self.generation = "closed", self.generation + 1
 	self.posting, self.polling = false, false
 	local kept = {}
-	for _, one in ipairs(self.out) do
-		if one.lasting and one.until_ > mod.now then
-			kept[#kept + 1] = one
+	for _, list in ipairs({self.sent, self.out}) do -- what was on its way when the session was lost has not arrived
+		for _, one in ipairs(list) do
+			if one.lasting and one.until_ > mod.now then
+				kept[#kept + 1] = one
+			end
 		end
 	end
-	self.out, self.inbox = kept, {}
+	self.out, self.sent, self.inbox = kept, {}, {}
 end
 
 function Link:lose(code)
@@ -117,12 +119,14 @@ function Link:texts(last)
 end
 
 function Link:post()
-	self.posting = true
+	self.posting, self.sent = true, self.out
 	self:ask("POST", self.path .. "/messages", self:texts(), TIMEOUT, function(code)
 		self.posting = false
 		if code == 0 or code == 404 or code == 401 or code >= 500 then
-			self:lose(code)
-		elseif code ~= 202 then
+			return self:lose(code)
+		end
+		self.sent = {}
+		if code ~= 202 then
 			core.log("warning", "[npc_runtime] the runtime refused messages (" .. code .. ")")
 		end
 	end)
