@@ -19,8 +19,8 @@ local polls = 0
 -- `on`: hello() returns the greeting, opened(), message(message), lost(reason), heard by the owner of the link.
 function mod.new_link(on)
 	return setmetatable({
-		on = on, state = "closed", wanted = false, generation = 0, out = {}, sent = {}, inbox = {}, retry_at = 0, pause = PAUSE,
-		poll_at = 0, expects_until = 0,
+		on = on, state = "closed", wanted = false, generation = 0, out = {}, sent = {}, inbox = {}, retry_at = 0,
+		pause = PAUSE, poll_at = 0, expects_until = 0,
 	}, Link)
 end
 
