@@ -86,7 +86,8 @@ class World:
         assert program is not None
         self._read = len(self.log.read_text(encoding="utf-8", errors="replace")) if self.log.exists() else 0
         (self.path / "state.json").unlink(missing_ok=True)
-        command = [program, "--world", self.path, "--config", self._folder / "server.conf", "--port", str(self.port)]
+        command: list[str | Path] = [program, "--world", self.path, "--port", str(self.port)]
+        command += ["--config", self._folder / "server.conf", "--logfile", self._folder / "engine.log"]
         environ = os.environ | {"HOME": str(self._folder)}
         with self.log.open("ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)

@@ -18,7 +18,7 @@ def together(stage: Stage) -> None:
     stage.order("time", 0.25)
     stage.order("have", "npc_test:coin", 0)
     stage.order("stock", "tilda", "npc_test:apple", 5)
-    time.sleep(1.0)  # what is different by then is told
+    time.sleep(2.5)  # what is different by then is told
 
 
 def tags(stage: Stage) -> dict[str, tuple[str, ...]]:
@@ -38,7 +38,7 @@ def test_a_scene_tells_place_time_light_and_who_is_near(stage: Stage) -> None:
 
 def test_only_what_changes_is_told(stage: Stage) -> None:
     stage.session.forget()
-    time.sleep(2.5)
+    time.sleep(5.0)
     assert not stage.session.all(UpdateScene) and not stage.session.all(SetScene)
     stage.order("time", 0.9)
     stage.world.until(lambda: stage.session.all(UpdateScene), "the time is not told")

@@ -8,8 +8,9 @@ mod.attention = attention
 local GREETS, CALLS, LEAVES = 4, 2, 1.5
 -- How much of the view somebody is looked at in: the cosine of the angle.
 local LOOKS = 0.7
--- Seconds: between two looks around, and after which a session nobody needs is given back.
-local EVERY, UNUSED = 0.5, 120
+-- Seconds: between two looks for persons, between two looks at everything else, and after which a session nobody needs
+-- is given back.
+local EVERY, SEES, UNUSED = 0.5, 2, 120
 local SHORTEST = 3
 
 local function distance(player, person)
@@ -92,7 +93,7 @@ local function look(player)
 		mod.talk.turn(name, nearest)
 		turned = nearest
 	end
-	if turned or hears then
+	if (turned or hears) and mod.now - (one.looked_at or 0) >= SEES then
 		mod.talk.look(one, turned or nearest)
 	end
 end

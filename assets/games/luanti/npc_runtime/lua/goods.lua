@@ -11,6 +11,7 @@ local USUAL = {
 	"mcl_core:apple 8", "mcl_torches:torch 20", "mcl_tools:pick_iron", "mcl_tools:sword_iron", "mcl_farming:bread 5",
 }
 local FEWEST = 3
+local MOST_NAMES = 2000
 
 local function shown(definition)
 	local groups = definition.groups or {}
@@ -68,9 +69,20 @@ function goods.list(inventory)
 	return found
 end
 
+-- Description → the name in it: cleaning it takes longer than all else that is told of an item.
+local names, known = {}, 0
+
 -- What people call an item.
 function goods.name(stack)
-	local name = mod.text.plain(stack:get_short_description())
+	local description = stack:get_short_description()
+	local name = names[description]
+	if not name then
+		name = mod.text.plain(description)
+		if known >= MOST_NAMES then -- players can write descriptions, too
+			names, known = {}, 0
+		end
+		names[description], known = name, known + 1
+	end
 	return name ~= "" and name or stack:get_name()
 end
 

@@ -233,6 +233,7 @@ function talk.look(one, person)
 	if not player or one.link.state ~= "open" then
 		return
 	end
+	one.looked_at = mod.now
 	local first = next(one.scene) == nil
 	local changed = mod.scene.changes(mod.scene.around(player, person), one.scene)
 	if changed then
