@@ -95,3 +95,4 @@ def test_a_watchman_warns_first_and_strikes_when_he_is_angry(village: Village) -
     assert world.person("corwin")["doing"] == "nothing"
     assert world.player("Ann")["hp"] == 20
     village.said("I will kill you, Corwin!", "Enough.", "Corwin Vale")
+    world.until(lambda: world.player("Ann")["hp"] < 20, "he does not strike")
