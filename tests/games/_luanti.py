@@ -1,6 +1,7 @@
 """A real Minetest server with our mod in the smallest of games."""
 
 import json
+import math
 import os
 import shutil
 import socket
@@ -151,7 +152,7 @@ class World:
 
 def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
     """Nodes between two of whom the server knows."""
-    return float(sum((one["pos"][axis] - other["pos"][axis]) ** 2 for axis in "xyz")) ** 0.5
+    return math.dist(*([float(of["pos"][axis]) for axis in "xyz"] for of in (one, other)))
 
 
 def _free_port() -> int:

@@ -9,7 +9,7 @@ from tests.games._luanti import distance
 from tests.games._scripted import act, feeling
 from tests.games.conftest import Stage
 
-from npc_runtime.events import Event
+from npc_runtime.events import EmotionLabel, Event, Strength
 from npc_runtime.server.protocol import ActionConfirm, ActionResult
 
 
@@ -67,18 +67,21 @@ def test_a_character_turns_to_who_speaks(stage: Stage) -> None:
     assert math.sin(stage.world.person("tilda")["yaw"]) < 0
 
 
-def test_a_feeling_changes_face_and_skin(stage: Stage) -> None:
-    for label, strength, part in (
-        ("anger", "strong", "face_angry"),
-        ("sadness", "normal", "face_sad"),
-        ("affection", "weak", "face_happy"),
-        ("tension", "strong", "face_afraid"),
-        ("surprise", "normal", "face_surprised"),
-        ("neutral", "normal", "face_neutral"),
-    ):
-        ask(stage, f"Feel {label}.", feeling("tilda", label, strength), "Hm.")  # type: ignore[arg-type]
-        stage.world.until(lambda part=part: part in stage.world.person("tilda")["texture"], f"no {part}")
-        assert ("colorize" in stage.world.person("tilda")["texture"]) == (strength == "strong")
+FEELINGS: tuple[tuple[EmotionLabel, Strength, str], ...] = (
+    ("anger", "strong", "angry"),
+    ("sadness", "normal", "sad"),
+    ("affection", "weak", "happy"),
+    ("tension", "strong", "afraid"),
+    ("surprise", "normal", "surprised"),
+    ("neutral", "normal", "neutral"),
+)
+
+
+@pytest.mark.parametrize(("label", "strength", "face"), FEELINGS)
+def test_a_feeling_changes_face_and_skin(stage: Stage, label: EmotionLabel, strength: Strength, face: str) -> None:
+    ask(stage, f"Feel {label}.", feeling("tilda", label, strength), "Hm.")
+    stage.world.until(lambda: f"face_{face}" in stage.world.person("tilda")["texture"], "another face")
+    assert ("colorize" in stage.world.person("tilda")["texture"]) == (strength == "strong")
 
 
 def test_follows_and_stops(stage: Stage) -> None:
