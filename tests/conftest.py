@@ -3,10 +3,33 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in two processes, what is picked from it in this one."""
+    return 2 if config.args == config.getini("testpaths") else 0
+
+
+class _ByFile(LoadScopeScheduling):
+    """Tests of one file share what it made ready, and real engines do not compete for the cores with one another.
+
+    But for those that a command starts: one process would have nothing to do while the other ran all of them.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        return "engines" if "engines" in file.parts and not file.name.startswith("test_cli") else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Which tests go to which process."""
+    return _ByFile(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

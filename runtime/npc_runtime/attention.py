@@ -22,20 +22,44 @@ class Attention:
         """To whom the player has turned."""
         self.last: str | None = None
         """Id of who spoke last."""
+        self._roams = False
+        """Whether the player speaks without having turned to anybody."""
         self._session = session
         self._clock = clock
         self._talked: dict[str, float] = {}
         """When somebody last talked."""
 
+    @property
+    def facing(self) -> CharacterFile | None:
+        """To whom the player speaks who says no name: to whom they turned, or whom the scene points to."""
+        if self.turned_to is None and self._roams:
+            return self._session.addressed("", None, self.last)
+        return self.turned_to
+
     def whom(self) -> CharacterFile:
-        """To whom the player has turned.
+        """The same, who must be there.
 
         Raises:
-            InputError: To nobody.
+            InputError: Nobody is.
         """
-        if self.turned_to is None:
-            raise InputError("Nobody is being talked to.", hint="send talk.start first", code="wrong_order")
-        return self.turned_to
+        facing = self.facing
+        if facing is None:
+            hint = "send talk.start first, or tell who is there with `scene`"
+            raise InputError("Nobody is being talked to.", hint=hint, code="wrong_order")
+        return facing
+
+    def listen(self) -> None:
+        """The player begins to speak aloud, be it to nobody in particular.
+
+        Raises:
+            InputError: Nobody can be meant.
+        """
+        self._roams = self.turned_to is None
+        self.whom()
+
+    def turn_to(self, character: CharacterFile) -> None:
+        """The player turns to a character."""
+        self.turned_to, self._roams = character, False
 
     def meant_by(self, text: str, to: str | None) -> CharacterFile:
         """Whom the player means.
@@ -75,3 +99,4 @@ class Attention:
     def leave(self) -> None:
         """The player turns away, and speaks to nobody."""
         self.turned_to = self.last = None
+        self._roams = False

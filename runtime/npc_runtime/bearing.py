@@ -10,7 +10,7 @@ from npc_runtime.character.affect import Stimulus
 from npc_runtime.character.colour import voice_colour
 from npc_runtime.character.emotion import INTENSITY, rounded, strength_at
 from npc_runtime.character.faces import face as face_of
-from npc_runtime.character.impulse import Deed
+from npc_runtime.character.impulse import Deed, Impulse
 from npc_runtime.character.inner import Inner
 from npc_runtime.clock import Clock
 from npc_runtime.content.goal import Feeling
@@ -18,6 +18,9 @@ from npc_runtime.llm.grammar import feeling_tag
 from npc_runtime.outbox import Outbox
 from npc_runtime.speech import VoiceColour
 from npc_runtime.thinking import situation_of
+
+_ATTENTIVE = ("neutral", "interest")
+"""What everyone feels who listens: it need not be shown before the model has said what is felt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,16 @@ class Bearing:
         self.inner = inner
         self._outbox.then(lambda: self._cast.life.keep(inner))
 
+    def take_up(self, impulse: Impulse) -> None:
+        """What is said or happens does something to the character, and shows where that cannot wait."""
+        before = self.inner.person.affect.dominant.label
+        self.become(impulse.inner)
+        felt = impulse.inner.person.affect.dominant.label
+        if impulse.feeling is not None:
+            self.show_wanted(impulse.feeling, impulse.goals[-1])
+        elif self._small or felt not in (*_ATTENTIVE, before):  # a larger model says it soon, but faces cannot wait
+            self.show_most()
+
     def show_most(self) -> None:
         """Show what is felt most."""
         felt = self.inner.person.affect.dominant
@@ -93,17 +106,10 @@ class Bearing:
             self._stir(Stimulus(label, INTENSITY[strength], cause="reply", target=self._cast.player.id))
         self._show(label, strength, INTENSITY[strength], "reply")
 
-    def carry_out(self, deed: Deed, settled: Mapping[str, Mapping[str, str]]) -> None:
-        """Do something that the author planned; speaking is not done here.
-
-        Args:
-            deed: What to do.
-            settled: See `Thinking.settled`.
-        """
+    def carry_out(self, deed: Deed) -> None:
+        """Do something that the author planned; speaking and acting are not done here."""
         bond = self.inner.bond
-        if deed.kind == "action":
-            self.act(deed.text, settled.get(deed.text, {}))
-        elif deed.event is not None:
+        if deed.event is not None:
             told = deed.event
             self._outbox.put(
                 events.GoalEvent(turn=self._number, character=self._cast.id, name=told.name, params=told.params)
@@ -121,28 +127,28 @@ class Bearing:
         elif deed.kind == "done":
             self.become(replace(self.inner, bond=bond.having_done(deed.text)))
 
-    def act(self, name: str, args: Mapping[str, str]) -> None:
-        """Do an action, if it may be done now."""
+    def act(self, name: str, args: Mapping[str, str]) -> events.Action | Rejection:
+        """Decide on an action, if it may be done now; it has yet to leave."""
         cast = self._cast
-        situation = situation_of(cast, self.inner, self._clock)
+        situation = replace(situation_of(cast, self.inner, self._clock), scene=cast.now())
         judged = validate(name, args, cast.actions, situation, cast.ledger)
         if isinstance(judged, Rejection):
             self._outbox.put(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self._number))
-            return
+            return judged
         for warning in judged.warnings:
             self._outbox.put(events.Notice(code="action_argument", message=warning, turn=self._number))
         self.actions += 1
-        cast.ledger.record(judged.name, judged.args, judged.target, situation)
-        self._outbox.put(
-            events.Action(
-                turn=self._number,
-                id=f"{self._number}.{self.actions}",
-                name=judged.name,
-                args=judged.args,
-                target=judged.target,
-                needs_result=judged.needs_result,
-                needs_confirm=judged.needs_confirm,
-            )
+        id = f"{self._number}.{self.actions}"
+        cast.ledger.record(judged.name, judged.args, judged.target, situation, id=id)
+        return events.Action(
+            turn=self._number,
+            id=id,
+            character=cast.id,
+            name=judged.name,
+            args=judged.args,
+            target=judged.target,
+            needs_result=judged.needs_result,
+            needs_confirm=judged.needs_confirm,
         )
 
     def _stir(self, stimulus: Stimulus) -> None:

@@ -38,7 +38,8 @@ class Bridge:
                 self._filled = False
             await anyio.sleep_forever()
         finally:
-            first = on.trace.marks.get("first_audio")
-            if first is not None and not turn.failed:
+            marks = on.trace.marks
+            first = marks.get("first_audio")
+            if first is not None and not turn.failed and marks.get("game", first) >= first:  # games take their time
                 took = first - words_ms
                 self._expected = took if self._expected is None else self._expected + _WEIGHT * (took - self._expected)

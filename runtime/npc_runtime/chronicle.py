@@ -18,11 +18,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from npc_runtime.character.memory.digest import digest
 from npc_runtime.character.memory.embedder import Embedder, EmbedderName, find_embedder
+from npc_runtime.character.memory.lending import Attentive, Yielding
 from npc_runtime.character.memory.lines import Line
 from npc_runtime.character.memory.recall import Recall
 from npc_runtime.character.memory.records import Changes, Memory, clean_name
 from npc_runtime.character.memory.remembering import Count, candidates, fitting
 from npc_runtime.character.memory.store import MemoryStore
+from npc_runtime.character.memory.trouble import readable
 from npc_runtime.errors import NpcError, OutputError
 from npc_runtime.events import Pad
 from npc_runtime.lane import BACKGROUND, LIVE, Lane, Ticket
@@ -38,7 +40,6 @@ _PORTION = 8
 _PATIENCE_S = 15.0  # longer than another process may keep the database locked
 _MOST_TALKS = 256
 """Conversations, the latest, of which the language and the names are known."""
-_SMALL_ROOM, _ROOM = 32, 300
 
 Result = TypeVar("Result")
 Otherwise = TypeVar("Otherwise")
@@ -62,16 +63,6 @@ class _Talk:
     player: str
     language: str
     names: Mapping[str, str]
-
-
-def prompt_room(tokens: int, *, small: bool) -> int:
-    """How many tokens of a prompt memories may take.
-
-    Args:
-        tokens: The setting `memory.tokens`; 0: what suits the model.
-        small: Whether the model is small.
-    """
-    return tokens or (_SMALL_ROOM if small else _ROOM)
 
 
 class Chronicle:
@@ -106,6 +97,7 @@ class Chronicle:
         self._embedder: EmbedderName = embedder
         self._warn = warn
         self._find = find
+        self._lent: Embedder | None = None  # of the lane's thread, too, once it is there
         self._told: set[str] = set()
         self._talks: OrderedDict[tuple[str, str], _Talk] = OrderedDict()
         """The latest last."""
@@ -224,6 +216,21 @@ class Chronicle:
             lambda ticket: self._recall().prepare(npc, player, language, check=ticket.check), None, rank=WARM
         )
 
+    async def meaning(self, work: Callable[[Embedder], Result], *, rank: int = LIVE) -> Result | None:
+        """Do something with the embedder, in the thread in which it works.
+
+        Args:
+            work: What to do, with a few texts at a time: above the rank `LIVE` it makes way, and is begun anew later.
+            rank: Lower goes first.
+
+        Returns:
+            What it came to; None without an embedder, be it that it is not loaded yet, and where it fails.
+        """
+        lent = self._lent
+        if lent is None:
+            return None
+        return await self._calm(lambda ticket: work(Yielding(lent, ticket.check)), None, rank=rank)
+
     async def recent(self, npc: str, player: str | None, limit: int = 20) -> list[Memory]:
         """The latest experiences that a character may recall with a player, oldest first; none if that fails."""
         nothing: list[Memory] = []
@@ -304,12 +311,14 @@ class Chronicle:
         try:
             found = await anyio.to_thread.run_sync(self._find, self._embedder, abandon_on_cancel=True)
         except Exception as error:  # native code and packages of others
-            trouble = _readable(error)
+            trouble = readable(error)
             hint = f"{trouble.hint.rstrip('.')}; until then memories are found by their words".removeprefix("; ")
             return self._tell(NpcError(trouble.message, hint=hint, code=trouble.code))
         if found is None:
             return
-        await self._calm(lambda _: self._recall().use(found), None)
+        lent = Attentive(found)
+        await self._calm(lambda _: self._recall().use(lent), None)
+        self._lent = lent
         for talk in tuple(self._talks.values()):
             await self.warm(talk.npc, talk.player, talk.language)
         with suppress(anyio.WouldBlock, anyio.ClosedResourceError):
@@ -352,7 +361,7 @@ class Chronicle:
         try:
             return await self._lane.run(work, rank=rank)
         except sqlite3.Error as error:
-            raise _readable(error) from error
+            raise readable(error) from error
 
     async def _calm(
         self, work: Callable[[Ticket], Result], otherwise: Otherwise, *, rank: int = LIVE
@@ -361,7 +370,7 @@ class Chronicle:
         try:
             return await self._run(work, rank=rank)
         except Exception as error:  # not even a bug of ours may cost the player an answer
-            self._tell(_readable(error))
+            self._tell(readable(error))
         return otherwise
 
     def _tell(self, error: NpcError) -> None:
@@ -379,7 +388,7 @@ class Chronicle:
             try:
                 self._opened = MemoryStore(self._folder, world=self._world, warn=self._tell_soon)
             except (NpcError, sqlite3.Error, OSError) as error:
-                trouble = _readable(error)
+                trouble = readable(error)
                 hint = f"{trouble.hint}; until then what happens is forgotten when the program ends"
                 self._tell_soon(OutputError(trouble.message, hint=hint, code="memory_unwritable"))
                 self._opened = MemoryStore(None, world=self._world, warn=self._tell_soon)
@@ -389,12 +398,3 @@ class Chronicle:
         if self._searching is None:
             self._searching = Recall(self._store())
         return self._searching
-
-
-def _readable(error: Exception) -> NpcError:
-    if isinstance(error, NpcError):
-        return error
-    if isinstance(error, sqlite3.Error | OSError):
-        hint = "`npc-runtime doctor` shows where it is"
-        return OutputError(f"The memory of the characters cannot be used now: {error}.", hint=hint, code="memory")
-    return NpcError(f"Memory failed unexpectedly: {error!r}", code="internal")

@@ -211,11 +211,15 @@ class Action:
     type: Literal["action"] = "action"
     turn: int
     id: str
+    character: str = ""
+    """Who does it."""
     name: str
     args: Mapping[str, Scalar]
     target: str | None = None
     needs_result: bool = False
+    """Whether the character waits for an `action.result` with what it says and does next."""
     needs_confirm: bool = False
+    """Whether this only asks: the same action comes again, without this, when the game has consented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

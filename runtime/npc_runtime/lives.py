@@ -1,5 +1,7 @@
 """Lives: the inner states of the characters of one world, shared by its sessions and kept with what they remember."""
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,15 +9,20 @@ from typing import Any
 import anyio
 
 from npc_runtime.character.inner import Bond, Inner, Person
+from npc_runtime.character.memory.embedder import Vectors
 from npc_runtime.character.memory.importance import Origin, weigh
 from npc_runtime.character.memory.records import Changes, Experience, Source, StateDocument
 from npc_runtime.character.memory.remembering import Count
-from npc_runtime.chronicle import Chronicle, Remembered, prompt_room
+from npc_runtime.chronicle import Chronicle, Remembered
 from npc_runtime.clock import Clock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import InputError, NpcError
 from npc_runtime.scene import Player, Scene
 
+_MOST_BONDS = 4096
+"""Characters, times players, that are held; of others there is what was written."""
+_SMALL_ROOM, _ROOM = 32, 300
+"""Tokens of a prompt that memories may take with a small model, and with others."""
 _TELLING = 0.3
 """Importance from which on a small model is told of an experience: small talk only confuses it, and takes its time."""
 
@@ -62,6 +69,8 @@ class Lives:
         """What memories may take of a prompt; 0: what suits the model."""
         self.epoch = 0
         """Counts up whenever a save game is loaded: what was said since is not part of the story any more."""
+        self.players: Counter[str] = Counter()
+        """Who plays in this world now, by id, and in how many sessions."""
         self._clock = clock
         self._warn = warn
         self._persons: dict[str, _Held] = {}
@@ -118,6 +127,8 @@ class Lives:
             return await self.wake(character, player)
         self._persons.setdefault(character.id, _Held(self._person(own, character, now), now))
         self._bonds.setdefault((character.id, player.id), self._bond(shared, character))
+        if self.chronicle is not None and len(self._bonds) > _MOST_BONDS:
+            self._part()
 
     def inner(self, character: CharacterFile, player: Player) -> Inner:
         """The state of a character now; of one that was not woken, as its author made it."""
@@ -173,6 +184,13 @@ class Lives:
         if self.chronicle is not None and due:
             states = [state for npc, player in sorted(due) for state in self.states(npc, player)]
             await self.chronicle.commit(Changes(states=tuple(states)))
+
+    def _part(self) -> None:
+        """Leave what is between a character and a player to what was written of it, the longest known first."""
+        moved = {npc for npc, held in self._persons.items() if not held.person.rests}
+        written = (key for key in self._bonds if key not in self._unwritten and key[0] not in moved)
+        for key in list(itertools.islice(written, len(self._bonds) - _MOST_BONDS)):
+            del self._bonds[key]
 
     def _forget(self) -> None:
         self.epoch += 1
@@ -279,6 +297,13 @@ class Life:
         """What the two are called, by their ids."""
         return {self._character.id: self._character.name, self._player.id: self._player.name}
 
+    async def vector(self, text: str) -> Vectors | None:
+        """What is said as the embedder's query, shape (dimensions,); None without an embedder."""
+        chronicle = self._lives.chronicle
+        if chronicle is None:
+            return None
+        return await chronicle.meaning(lambda embedder: embedder.embed([text], query=True)[0])
+
     async def warm(self) -> None:
         """Make ready what the first question of a talk would have to wait for."""
         if self._lives.chronicle is not None:
@@ -332,6 +357,16 @@ class Life:
         await lives.chronicle.commit(
             Changes(experiences=tuple(experiences), states=states, recalled=tuple(recalled), game_time=time)
         )
+
+
+def prompt_room(tokens: int, *, small: bool) -> int:
+    """How many tokens of a prompt memories may take.
+
+    Args:
+        tokens: The setting `memory.tokens`; 0: what suits the model.
+        small: Whether the model is small.
+    """
+    return tokens or (_SMALL_ROOM if small else _ROOM)
 
 
 def _named(slot: str) -> str:

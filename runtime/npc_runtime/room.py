@@ -2,8 +2,8 @@
 
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 
 from npc_runtime import events, otel
+from npc_runtime.actions.reducing import reduced
 from npc_runtime.audio.session import DeviceSession
 from npc_runtime.character.barks import all_lines
 from npc_runtime.character.nature import Natures
@@ -39,6 +40,12 @@ from npc_runtime.traces import Traces, TurnRecord
 _log = logging.getLogger(__name__)
 
 
+_NEW_OBJECTS = 10_000
+"""That many may be made before the garbage collector looks at them: about half a turn."""
+_MOST_WORLDS = 64
+"""Games of different names; the memory of each stays open."""
+
+
 class Room:
     """The characters of a library, with the engines of this machine; see `server.live.Room`.
 
@@ -59,7 +66,7 @@ class Room:
         self._seed = seed
         self._clock = MonotonicClock()
         self._mouth = PreparedMouth(engines.mouth)
-        self._natures = Natures(library)
+        self._natures = Natures(library, reduce=reduced)
         self._worlds: dict[str, _World] = {}
         self._live: WeakSet[Live] = WeakSet()
         turns = engines.turns
@@ -111,6 +118,7 @@ class Room:
             slot=hello.save,
             opened=world.opened.wait,
             meet=self._meet,
+            answers=hello.answers,
         )
         self._live.add(live)
         return DeviceSession(live) if hello.audio.out == "device" else live
@@ -134,7 +142,7 @@ class Room:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             for world in self._worlds.values():
-                tasks.start_soon(world.run)
+                tasks.start_soon(world.run, self._natures)
             tasks.start_soon(self._lag.run)
             tasks.start_soon(self._follow_files)
             await self._prepare(self._natures.library.characters())
@@ -166,9 +174,12 @@ class Room:
         """What the characters of one game live through; games see nothing of one another."""
         world = self._worlds.get(name)
         if world is None:
+            if len(self._worlds) >= _MOST_WORLDS:
+                hint = "give `client.name` the name of the game, always the same, or start the runtime again"
+                raise InputError("There are too many games of different names.", hint=hint, code="too_many_games")
             world = self._worlds[name] = _World(name, self._settings, self._clock, self._warn)
             if self._tasks is not None:
-                self._tasks.start_soon(world.run)
+                self._tasks.start_soon(world.run, self._natures)
         return world
 
     def _warn(self, error: NpcError) -> None:
@@ -212,14 +223,14 @@ class _World:
         self.opened = anyio.Event()
         """Set once it may be used."""
 
-    async def run(self) -> None:
-        """Keep the memory open until cancelled."""
+    async def run(self, natures: Natures) -> None:
+        """Keep the memory open, and lend its embedder to the characters, until cancelled."""
         if self._chronicle is None:
             self.opened.set()
             return
         async with self._chronicle:
             self.opened.set()
-            await anyio.sleep_forever()
+            await natures.learn(self._chronicle)
 
 
 @asynccontextmanager
@@ -242,11 +253,25 @@ async def open_room(library: Library, settings: Settings, *, seed: int | None = 
         async with running(settings, characters) as engines, anyio.create_task_group() as tasks:
             room = Room(library, engines, settings, traces, seed=seed)
             tasks.start_soon(room.run)
-            # The garbage collector takes a tenth of a second to look through what stays anyway, and nothing moves then.
-            gc.collect()
-            gc.freeze()
             try:
-                yield room
+                with _seldom_collected():
+                    yield room
             finally:
-                gc.unfreeze()
                 tasks.cancel_scope.cancel()
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """While characters talk, the garbage collector comes seldom, and leaves out what is there now.
+
+    It takes a tenth of a second to look through what stays anyway, and nothing moves then.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

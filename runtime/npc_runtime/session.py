@@ -1,11 +1,12 @@
-"""One player: who is there, what was said so far, and one exchange after another."""
+"""One player: who is there, what was said so far, and what a turn is made from."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from copy import deepcopy
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.actions.reducing import reduced
+from npc_runtime.aftermath import Answers
 from npc_runtime.bearing import seen
 from npc_runtime.cast import Cast, Ears, Mouth
 from npc_runtime.character.impulse import Impulse, Incident, react, respond
@@ -13,8 +14,9 @@ from npc_runtime.character.nature import Natures
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
+from npc_runtime.deeds import Deeds
 from npc_runtime.dialogue import RESTORED, Dialogue
-from npc_runtime.errors import EngineError, InputError, NpcError
+from npc_runtime.errors import EngineError, InputError
 from npc_runtime.lane import LIVE
 from npc_runtime.lives import Lived, Lives
 from npc_runtime.llm.backend import Completion, LanguageModel
@@ -81,9 +83,12 @@ class Session:
         self._ears = ears
         self._mind = mind
         self._mouth = mouth
-        self._emit = emit
-        self._player = player or Player()
-        self._clock = clock or MonotonicClock()
+        self.emit = emit
+        """Receives every event, in order."""
+        self.player = player or Player()
+        """Who plays."""
+        self.clock = clock or MonotonicClock()
+        """Time."""
         self._visemes: events.VisemeSet = visemes
         self._language = language
         self._context_tokens = context_tokens
@@ -91,11 +96,14 @@ class Session:
         self.turns = 0
         """How many turns took effect."""
         self._face: events.FaceSet = face
-        self._lives = lives or Lives(self._clock)
-        self._natures = natures or Natures(library)
+        self._lives = lives or Lives(self.clock)
+        self._natures = natures or Natures(library, reduce=reduced)
         self._epoch = self._lives.epoch
         self._dialogue = Dialogue(context_tokens, small=mind.small)
-        self._ledgers: dict[str, Ledger] = {}
+        self.deeds = Deeds()
+        """What the characters have done."""
+        self.answers: Answers | None = None
+        """Who hears from the game how actions went; None where there is no game."""
 
     @property
     def library(self) -> Library:
@@ -116,18 +124,18 @@ class Session:
         await self.ready(character)
         if not said:
             self._natures.warm(character)
-            await self._lives.of(character, self._player).warm()
+            await self._lives.of(character, self.player).warm()
         thoughts: tuple[str, ...] = ()
         if said and self._mind.small:  # what comes to mind is told before the words that it is about
-            cast = self._cast(character, self._player, Ledger())
-            occasion = occasion_of(cast, cast.life.inner, self._clock, number=self.turns + 1, small=True)
-            impulse = respond(cast.nature, cast.life.inner, said, occasion)
-            thoughts = small_thoughts(cast, impulse.facts, (), said, impulse.instructions)
+            cast = self._cast(character, self.player, Ledger())
+            occasion = occasion_of(cast, cast.life.inner, self.clock, number=self.turns + 1, small=True)
+            impulse = respond(cast.nature, cast.life.inner, said, occasion, await cast.vector(said))
+            thoughts = small_thoughts(cast, impulse.facts, (), said, (*cast.tidings, *impulse.instructions))
         beginning = messages(
             self._system(character),
-            (*self._introduction(character), *self._dialogue.of(character.id, self._player.id)),
+            (*self._introduction(character), *self._dialogue.of(character.id, self.player.id)),
             said,
-            player=self._player,
+            player=self.player,
             scene=None,
             thoughts=thoughts,
             context_tokens=self._context_tokens,
@@ -139,7 +147,7 @@ class Session:
 
     async def ready(self, character: CharacterFile, partner: Player | None = None) -> None:
         """Have what a character feels and remembers at hand; quick when it is."""
-        partner = partner or self._player
+        partner = partner or self.player
         self._keep_up()
         await self._lives.wake(character, partner)
         chronicle = self._lives.chronicle
@@ -151,47 +159,6 @@ class Session:
             else:  # a save game was loaded meanwhile: what was read belongs to another story
                 self._keep_up()
                 await self._lives.wake(character, partner)
-
-    async def hear(self, name: str, samples: Samples) -> None:
-        """Take one utterance of the player to a character, and let the character answer if something was said.
-
-        Args:
-            name: Id, name or alias of the character.
-            samples: The utterance, 16 kHz mono.
-
-        Raises:
-            InputError: There is no such character.
-        """
-        character = self.character(name)
-        trace = Trace(self._clock, self._clock.now())
-        self._emit(events.State(character=character.id, stage="thinking"))
-        try:
-            heard = await self.transcribe(character, samples)
-        except EngineError as error:
-            await self._answer(character, "", trace, failure=error)
-            return
-        trace.mark("stt")
-        self._emit(heard_event(heard, character.id))
-        if not heard.text:
-            self._emit(events.State(character=character.id, stage="idle"))
-            return
-        await self._answer(character, heard.text, trace)
-
-    async def say(self, name: str, text: str) -> None:
-        """Take the player's typed words to a character, and let the character answer.
-
-        Args:
-            name: Id, name or alias of the character.
-            text: The words.
-
-        Raises:
-            InputError: There is no such character.
-        """
-        character = self.character(name)
-        trace = Trace(self._clock, self._clock.now())
-        self._emit(heard_event(self.typed(character, text), character.id))
-        self._emit(events.State(character=character.id, stage="thinking"))
-        await self._answer(character, text, trace)
 
     def character(self, name: str) -> CharacterFile:
         """Find a character by id, name or alias.
@@ -221,6 +188,7 @@ class Session:
         outbox: Outbox,
         *,
         pace: Pace | None = None,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
         partner: Player | None = None,
     ) -> Turn:
         """A turn of a character, of which nothing has an effect before the outbox is opened.
@@ -230,15 +198,16 @@ class Session:
             trace: Receives its marks.
             outbox: Receives its events.
             pace: Keeps the voice from being too far ahead of what the player hears.
+            hold: Entered while nothing is done but waiting for the game.
             partner: To whom; the player unless given.
         """
         number = self.turns + 1
-        ledger = deepcopy(self._ledgers.get(character.id, Ledger()))
-        cast = self._cast(character, partner or self._player, ledger)
+        ledger = self.deeds.ledger(character.id)
+        cast = self._cast(character, partner or self.player, ledger)
 
         def take_effect() -> None:
             self.turns = number
-            self._ledgers[character.id] = ledger
+            self.deeds.keep(character.id, ledger)
 
         outbox.then(take_effect)
         return Turn(
@@ -248,13 +217,15 @@ class Session:
             mouth=self._mouth,
             outbox=outbox,
             trace=trace,
-            clock=self._clock,
+            clock=self.clock,
             target=self._visemes,
             face=self._face,
             context_tokens=self._context_tokens,
             temperature=self._temperature,
             seed=self.seed,
             pace=pace,
+            answers=self.answers,
+            hold=hold,
         )
 
     def perceive(self, character: CharacterFile, incident: Incident) -> Impulse:
@@ -264,17 +235,17 @@ class Session:
             character: Who perceives it; `ready`.
             incident: The event.
         """
-        cast = self._cast(character, self._player, self._ledgers.get(character.id, Ledger()))
+        cast = self._cast(character, self.player, self.deeds.ledger(character.id))
         inner = cast.life.inner
-        occasion = occasion_of(cast, inner, self._clock, number=self.turns + 1, small=self._mind.small)
+        occasion = occasion_of(cast, inner, self.clock, number=self.turns + 1, small=self._mind.small)
         return react(cast.nature, inner, incident, occasion)
 
     async def witness(self, character: CharacterFile, impulse: Impulse, incident: Incident) -> None:
         """Let an event of the game about which a character does nothing be known to it."""
-        life = self._lives.of(character, self._player)
+        life = self._lives.of(character, self.player)
         life.keep(impulse.inner)
         if incident.news is not None:
-            self._emit(seen(character.id, impulse.inner, face=self._face))
+            self.emit(seen(character.id, impulse.inner, face=self._face))
         await life.record([Lived(incident.words, "game", "event", "event")], self.scene)
 
     def addressed(self, text: str, turned_to: CharacterFile | None, last: str | None) -> CharacterFile | None:
@@ -293,7 +264,13 @@ class Session:
     def remember(self, turn: Turn, exchange: Exchange | None) -> None:
         """Keep in mind what was said, and heard."""
         cast = turn.cast
-        if exchange is not None and cast.life.goes_on:
+        if not cast.life.goes_on:
+            return
+        self.deeds.heard(cast.id, turn.heard)
+        self.deeds.inform(cast.id, turn.tidings)
+        if not cast.among_themselves:
+            self.deeds.wait_for(cast.id, turn.wishes.kept)
+        if exchange is not None:
             self._dialogue.add(cast.id, cast.player.id, exchange)
 
     async def record(self, turn: Turn) -> None:
@@ -306,17 +283,18 @@ class Session:
         await cast.life.record(turn.lived, self.scene, recalled=turn.recalled)
         if not cast.life.goes_on:
             return
-        if self._lives.chronicle is None or not turn.overheard:
+        overheard = _overheard(turn)
+        if self._lives.chronicle is None or not overheard:
             return
         for id in overhearing(self.scene, None, (cast.id, cast.player.id))[:_MOST_HEARERS]:
             with suppress(InputError):  # somebody whom only the game knows
                 other = self.library.character(id)
-                await self._lives.wake(other, self._player)
-                await self._lives.of(other, self._player).record(turn.overheard, self.scene, share=_OVERHEARD)
+                await self._lives.wake(other, self.player)
+                await self._lives.of(other, self.player).record(overheard, self.scene, share=_OVERHEARD)
 
     def conclude(self, character: CharacterFile) -> None:
         """The player has turned away from a character: what their talk came to can be summed up."""
-        self._lives.of(character, self._player).conclude()
+        self._lives.of(character, self.player).conclude()
 
     async def save(self, slot: str) -> None:
         """Keep everything with a save of the game.
@@ -325,6 +303,20 @@ class Session:
             InputError: There is no memory to keep it in.
         """
         await self._lives.save(slot)
+
+    def join(self) -> None:
+        """The player begins to play in the world of the characters."""
+        self._lives.players[self.player.id] += 1
+
+    def leave(self) -> None:
+        """The player plays no more."""
+        self._lives.players[self.player.id] -= 1
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else plays in the world of the characters."""
+        players = self._lives.players
+        return players[self.player.id] == players.total()
 
     async def load(self, slot: str) -> None:
         """Go back to what was kept.
@@ -345,7 +337,7 @@ class Session:
         if self._epoch != self._lives.epoch:
             self._epoch = self._lives.epoch
             self._dialogue.clear()
-            self._ledgers.clear()
+            self.deeds.forget()
 
     def _cast(self, character: CharacterFile, partner: Player, ledger: Ledger) -> Cast:
         return Cast(
@@ -355,25 +347,16 @@ class Session:
             system=self._system(character),
             player=partner,
             scene=self.scene,
+            now=lambda: self.scene,
             nature=self._natures.of(character),
             life=self._lives.of(character, partner),
             ledger=ledger,
+            tidings=self.deeds.tidings(character.id),
+            wish=self.deeds.wish(character.id) if partner is self.player else None,
             history=(*self._introduction(character), *self._dialogue.of(character.id, partner.id)),
-            among_themselves=partner is not self._player,
+            among_themselves=partner is not self.player,
             roster=tuple(other.name for other in self.library.characters() if other.id != character.id),
         )
-
-    async def _answer(
-        self, character: CharacterFile, text: str, trace: Trace, *, failure: NpcError | None = None
-    ) -> None:
-        await self.ready(character)
-        outbox = Outbox(self._emit)
-        outbox.commit()
-        turn = self.turn(character, trace, outbox)
-        await turn.run(text, failure=failure)
-        self.remember(turn, turn.end())
-        if turn.lived:
-            await self.record(turn)
 
     def _system(self, character: CharacterFile) -> str:
         return fitting_system_prompt(
@@ -391,6 +374,15 @@ class Session:
         names = [character.name for character in self.library.characters()]
         names += [self.scene.location, *(entity.label for entity in self.scene.entities)]
         return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _overheard(turn: Turn) -> tuple[Lived, ...]:
+    """What those who hear a turn will remember of it."""
+    cast = turn.cast
+    speakers = {"said": cast.character.name}
+    if not cast.among_themselves:  # what another character says was overheard when it was said
+        speakers["heard"] = f"{cast.player.name} → {cast.character.name}"
+    return tuple(Lived(f"{speakers[one.source]}: {one.text}", "seen") for one in turn.lived if one.source in speakers)
 
 
 def heard_event(heard: Transcript, character: str, *, final: bool = True) -> events.Heard:

@@ -80,6 +80,11 @@ class Speaking:
         return self._begun > 0
 
     @property
+    def words(self) -> str:
+        """What was said so far, but for fillers."""
+        return " ".join(clause.text for clause in self.clauses if not clause.filler)
+
+    @property
     def answered(self) -> bool:
         """Whether anything was said but fillers."""
         return any(not clause.filler for clause in self.clauses)

@@ -5,7 +5,8 @@ most one of each. Every decision is taken without waiting: a stopped turn unwind
 nothing out.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 import anyio.abc
@@ -201,6 +202,15 @@ class Stage:
         finally:
             on.leave_place()
 
+    @contextmanager
+    def _aside(self, on: Performance) -> Iterator[None]:
+        """Let others have the place of a turn while it waits for the game; it then goes on, be there a place or not."""
+        placed = on.place is not None
+        on.leave_place()
+        yield
+        if placed:
+            on.place = self._house.take_place()
+
     async def _run(self, on: Performance, work: Callable[[], Awaitable[None]]) -> None:
         with on.scope:
             try:
@@ -236,7 +246,12 @@ class Stage:
     async def _think(self, on: Performance, text: str, *, topic: str = "", failure: NpcError | None = None) -> None:
         await self._session.ready(on.character, on.partner)
         turn = on.turn = self._session.turn(
-            on.character, on.trace, on.outbox, pace=lambda at: _pace(on, at), partner=on.partner
+            on.character,
+            on.trace,
+            on.outbox,
+            pace=lambda at: _pace(on, at),
+            hold=lambda: self._aside(on),
+            partner=on.partner,
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._bridge.cross, on, turn)

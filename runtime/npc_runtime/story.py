@@ -125,6 +125,10 @@ class Story:
                 await opened()
         if slot is None:
             return
+        if not self._session.alone:  # for them the story goes on
+            message = f"Others play in this world already: the save `{slot}` is not loaded."
+            hint = "send `load` to go back to it for everyone, or give `client.name` another name"
+            return self._outgoing.put(events.Notice(code="save_in_play", message=message, hint=hint))
         try:
             await self._session.load(slot)
         except InputError:  # it was made without us: nobody may remember another story

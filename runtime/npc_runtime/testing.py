@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from npc_runtime.content.library import Library
     from npc_runtime.engines import Engines
     from npc_runtime.scene import Scene
-    from npc_runtime.session import Session
     from npc_runtime.speech import Samples
 
 E = TypeVar("E")
@@ -94,6 +93,7 @@ class Npc:
     """A player who can talk to the characters of a content folder; each test gets a new one."""
 
     def __init__(self, engines: "Engines", portal: "BlockingPortal", library: "Library") -> None:
+        from npc_runtime.interview import Interview
         from npc_runtime.session import Session
 
         self._engines = engines
@@ -102,6 +102,7 @@ class Npc:
         self._session = Session(
             library, ears=engines.ears, mind=engines.mind, mouth=engines.mouth, emit=self._said.append
         )
+        self._interview = Interview(self._session)
 
     def say(self, character: str, text: str, *, scene: "Scene | None" = None, seed: int | None = 1) -> Reply:
         """Say something to a character.
@@ -112,8 +113,8 @@ class Npc:
             scene: What is around.
             seed: Makes the reply repeatable; None for a new one each time.
         """
-        session = self._session_with(scene, seed)
-        return self._collect(lambda: self._portal.call(session.say, character, text))
+        self._set(scene, seed)
+        return self._collect(lambda: self._portal.call(self._interview.say, character, text))
 
     def hear(
         self, character: str, audio: "str | Path | Samples", *, scene: "Scene | None" = None, seed: int | None = 1
@@ -129,8 +130,8 @@ class Npc:
         from npc_runtime.stt.audio_file import read_audio
 
         samples = read_audio(Path(audio)) if isinstance(audio, str | Path) else audio
-        session = self._session_with(scene, seed)
-        return self._collect(lambda: self._portal.call(session.hear, character, samples))
+        self._set(scene, seed)
+        return self._collect(lambda: self._portal.call(self._interview.hear, character, samples))
 
     def transcribe(self, audio: "str | Path | Samples | tuple[Samples, int]", *, language: str = "en") -> str:
         """What speech-to-text makes of a sound: to check that a reply is speech.
@@ -160,11 +161,10 @@ class Npc:
     async def _hear(self, samples: "Samples", language: str) -> Any:
         return await self._engines.ears.hear(samples, language=language, hotwords=())
 
-    def _session_with(self, scene: "Scene | None", seed: int | None) -> "Session":
+    def _set(self, scene: "Scene | None", seed: int | None) -> None:
         self._session.seed = seed
         if scene is not None:
             self._session.scene = scene
-        return self._session
 
     def _collect(self, run: Any) -> Reply:
         self._said.clear()

@@ -1,37 +1,29 @@
 """One exchange: what is said or happens goes in, and everything the character does about it comes out, in order."""
 
-import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-
-import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from npc_runtime import events
+from npc_runtime.actions.validate import Rejection
+from npc_runtime.aftermath import AS_PLANNED, Aftermath, Answers, Consequence
 from npc_runtime.bearing import Bearing
 from npc_runtime.cast import Cast, Mouth
 from npc_runtime.character.barks import failed_lines
 from npc_runtime.character.impulse import ASK, Deed, Impulse, Incident, respond
-from npc_runtime.character.refusals import refusals
-from npc_runtime.character.safety import Clause, check_clause
 from npc_runtime.clock import Clock
+from npc_runtime.delivery import Delivery
 from npc_runtime.errors import NpcError
+from npc_runtime.improvising import Improvisation
 from npc_runtime.lives import Lived
-from npc_runtime.llm import reply
 from npc_runtime.llm.backend import LanguageModel
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.outbox import Outbox
 from npc_runtime.speaking import Pace, Speaking
 from npc_runtime.thinking import Mindset, Thinking, occasion_of
 from npc_runtime.trace import Trace
-from npc_runtime.tts.clauses import FIRST_MS, ClauseCutter
-
-_EVENTS_AHEAD = 128
-"""Words and tags that the mind may be ahead of the mouth: about eight clauses."""
-
-
-_ATTENTIVE = ("neutral", "interest")
-"""What everyone feels who listens: it need not be shown before the model has said what is felt."""
+from npc_runtime.wishes import Wishes
 
 
 class Turn:
@@ -52,6 +44,8 @@ class Turn:
         temperature: How freely the model chooses, unless the character has its own.
         seed: Makes the reply repeatable; None for a new one each time.
         pace: Keeps the voice from being too far ahead of what the player hears.
+        answers: Who hears from the game how actions went; None where there is no game.
+        hold: Entered while nothing is done but waiting for the game.
     """
 
     def __init__(
@@ -70,6 +64,8 @@ class Turn:
         temperature: float = 0.5,
         seed: int | None = None,
         pace: Pace | None = None,
+        answers: Answers | None = None,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         own = cast.character.model.temperature
         self._thinking = Thinking(
@@ -97,13 +93,34 @@ class Turn:
         self._clock = clock
         self._small = mind.small
         self._bearing = Bearing(number, cast, outbox, clock, face=face, small=mind.small)
+        self._delivery = Delivery(number, cast, self._speaking, self._bearing, outbox.put)
+        self._aftermath = Aftermath(number, cast, answers, small=mind.small)
+        self._improvisation = Improvisation(
+            number,
+            cast.character.language,
+            self._thinking,
+            self._delivery,
+            self._bearing,
+            act=lambda name, args: self._do(name, args, planned=False),
+            emit=outbox.put,
+            fail=self._fail,
+        )
+        self.wishes = Wishes(number, cast, clock, small=mind.small)
+        """What the player wants done."""
+        self.tidings: tuple[str, ...] = ()
+        """What the character is to be told when it next speaks."""
+        self.heard: tuple[str, ...] = ()
+        """What it was told of its earlier actions."""
+        self._hold = hold
+        self._held = False
+        """Whether something waits for what the game says of an action."""
         self._happened: Lived | None = None
         self._opening = ""
         """What the character was told instead of words that it answers."""
+        self._unexplained: list[Consequence] = []
+        """What the model has yet to speak about."""
         self._deeds: deque[Deed] = deque()
         """What the author planned, and is not done yet."""
-        self._broken_off = False
-        """Whether the rest of the reply is not said, as the character may not say it."""
         self._failure: NpcError | None = None
 
     @property
@@ -122,15 +139,9 @@ class Turn:
         return self._failure is not None
 
     @property
-    def overheard(self) -> tuple[Lived, ...]:
-        """What those who hear it will remember of it; known when it has ended."""
-        cast = self.cast
-        speakers = {"said": cast.character.name}
-        if not cast.among_themselves:  # what another character says was overheard when it was said
-            speakers["heard"] = f"{cast.player.name} → {cast.character.name}"
-        return tuple(
-            Lived(f"{speakers[one.source]}: {one.text}", "seen") for one in self.lived if one.source in speakers
-        )
+    def acted(self) -> bool:
+        """Whether anything was done besides speaking."""
+        return self._bearing.actions > 0
 
     async def run(self, player_line: str, *, failure: NpcError | None = None) -> None:
         """Answer the player, always with something said.
@@ -179,7 +190,7 @@ class Turn:
             line: What to say.
         """
         self._begin(reply_to)
-        await self._say(line)
+        await self._delivery.say(line)
         self._trace.mark("total")
 
     async def fill(self, text: str) -> None:
@@ -246,141 +257,144 @@ class Turn:
             self._failure = NpcError("The language model gave no words to say.", code="empty_reply")
         if self._failure is not None:
             lines = failed_lines(self.cast.character)
-            await self._say(lines[self.number % len(lines)])
+            await self._delivery.say(lines[self.number % len(lines)])
         self._trace.mark("total")
 
     async def _answer(self, player_line: str) -> None:
+        with self._trace.engine():
+            vector = await self.cast.vector(player_line)
         inner = self.cast.life.inner
         occasion = occasion_of(self.cast, inner, self._clock, number=self.number, small=self._small)
-        await self._follow(respond(self.cast.nature, inner, player_line, occasion), player_line)
+        impulse = respond(self.cast.nature, inner, player_line, occasion, vector)
+        await self._follow(self.wishes.take_up(impulse, player_line, inner), player_line)
 
     async def _follow(self, impulse: Impulse, about: str) -> None:
         """Do what the character's author and the engine are certain of, and ask the model where it comes to that."""
-        bearing = self._bearing
-        before = bearing.inner.person.affect.dominant.label
-        bearing.become(impulse.inner)
         for reason in impulse.reasons:
             self._emit(events.Notice(code=reason.code, message=reason.message, turn=self.number))
-        felt = impulse.inner.person.affect.dominant.label
-        if impulse.feeling is not None:
-            bearing.show_wanted(impulse.feeling, impulse.goals[-1])
-        elif self._small or felt not in (*_ATTENTIVE, before):  # a larger model says it soon, but faces cannot wait
-            bearing.show_most()
+        self._bearing.take_up(impulse)
         self._deeds = deque(impulse.deeds)
         while self._deeds:
             deed = self._deeds.popleft()
             if deed.kind == "say":
-                await self._recite(deed.text)
+                await self._delivery.recite(deed.text)
             elif deed.kind == "ask":
                 await self._ask(about, impulse)
+            elif deed.kind == "action":
+                await self._do(deed.text, {}, planned=True)
+                if not any(one.kind == "ask" for one in self._deeds):
+                    await self._explain(about)
             else:
-                bearing.carry_out(deed, self._thinking.settled)
+                self._bearing.carry_out(deed)
 
     def _settle(self) -> None:
-        """Do what the author planned for after words that were broken off: a goal that has started is certain."""
-        while self._deeds:
+        """Do what the author planned for after words that were broken off: a goal that has started is certain.
+
+        What was to follow an action of which nobody knows yet how it went is not.
+        """
+        while self._deeds and not self._held and self.cast.life.goes_on:
             deed = self._deeds.popleft()
-            if self.cast.life.goes_on and deed.kind not in ("say", "ask"):
-                self._bearing.carry_out(deed, self._thinking.settled)
+            if deed.kind == "action":
+                acted, consequence = self._attempt(deed.text, {}, planned=True)
+                self._keep(consequence.tiding)
+                if not consequence.goes_on or (acted is not None and self._aftermath.waits(acted)):
+                    self._deeds.clear()
+            elif deed.kind not in ("say", "ask"):
+                self._bearing.carry_out(deed)
+
+    def _attempt(
+        self, name: str, args: Mapping[str, str], *, planned: bool
+    ) -> tuple[events.Action | None, Consequence]:
+        """Do an action if it may be done now.
+
+        Returns:
+            The action, and what follows from it if it may not be done.
+        """
+        inner, settled = self._bearing.inner, self._thinking.settled.get(name, {})
+        wanted = {**self.wishes.values(name, self.line, inner), **settled, **args}
+        acted = self._bearing.act(name, wanted)
+        if isinstance(acted, Rejection):
+            question = self.wishes.ask(acted, wanted, name, self._deeds, inner) if planned else None
+            return None, question or self._aftermath.of_rejection(acted, name, wanted, planned=planned)
+        self._outbox.then(lambda: self._aftermath.leave(acted, self._emit))
+        return acted, AS_PLANNED
+
+    async def _do(self, name: str, args: Mapping[str, str], *, planned: bool) -> Consequence:
+        """Do an action, and say what its author wants to be said about how it went."""
+        acted, consequence = self._attempt(name, args, planned=planned)
+        if acted is not None and self._aftermath.waits(acted):
+            self._trace.mark("game")
+            self._held = True
+            with self._hold(), self._trace.engine():
+                consequence = await self._aftermath.of(acted)
+            self._held = False
+        if planned and not consequence.goes_on:  # what follows would be about something that has not happened
+            self._deeds.clear()
+        self._keep(consequence.tiding)
+        if consequence.line:
+            await self._delivery.recite(consequence.line)
+            self._drop(consequence.tiding)
+        elif consequence.instruction:
+            self._unexplained.append(consequence)
+        return consequence
+
+    async def _explain(self, about: str) -> None:
+        """Let the model speak about how actions went, where their author has not put it into words."""
+        unexplained, self._unexplained = self._unexplained, []
+        if not unexplained:
+            return
+        said, clauses, failure = self._speaking.words, len(self._speaking.clauses), self._failure
+        told = (f'You have just said: "{said}"',) if said else ()
+        instructions = (*told, *(one.instruction for one in unexplained))
+        await self._improvisation.run(about, replace(self._mindset(), instructions=instructions))
+        if len(self._speaking.clauses) == clauses:  # whatever happened to the model, this has to be said
+            for line in dict.fromkeys(one.fallback for one in unexplained):
+                await self._delivery.recite(line)
+            if self._failure is not None and self._failure is not failure:
+                known = self._failure
+                self._emit(events.Notice(code=known.code, message=known.message, hint=known.hint, turn=self.number))
+                self._failure = failure
+        if self._failure is failure:
+            self._drop(*(one.tiding for one in unexplained))
+
+    def _keep(self, tiding: str) -> None:
+        """Have the character told of something when it next speaks."""
+        if tiding:
+            self.tidings = (*self.tidings, tiding)
+
+    def _drop(self, *tidings: str) -> None:
+        """The character knows of something."""
+        self.tidings = tuple(one for one in self.tidings if one not in tidings)
+
+    def _mindset(self) -> Mindset:
+        """What the character has in mind when nothing comes to it, and it has nothing to decide."""
+        inner = self._bearing.inner
+        label = self._bearing.shown or inner.person.affect.dominant.label
+        return Mindset(inner=inner, label=label, may_act=False)
 
     async def _ask(self, about: str, impulse: Impulse) -> None:
         """Let the model speak."""
-        bearing = self._bearing
-        remembered = await self._thinking.recall(about, bearing.inner, impulse.facts)
+        remembered = await self._thinking.recall(about, self._bearing.inner, impulse.facts)
         self.recalled = remembered.ids
-        mindset = Mindset(
-            inner=bearing.inner,
-            label=bearing.shown or bearing.inner.person.affect.dominant.label,
+        unexplained, self._unexplained = self._unexplained, []
+        explained, told = [one.tiding for one in unexplained], self.tidings
+        mindset = replace(
+            self._mindset(),
             facts=impulse.facts,
             memories=remembered.lines,
-            instructions=impulse.instructions,
+            instructions=(
+                *self.cast.tidings,
+                *(one for one in told if one not in explained),
+                *(one.instruction for one in unexplained),
+                *impulse.instructions,
+            ),
             may_act=not impulse.acts,
         )
-        send, receive = anyio.create_memory_object_stream[reply.ParserEvent](_EVENTS_AHEAD)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._think, about, mindset, send)
-            await self._act(receive)
-            tasks.cancel_scope.cancel()  # what may not be said is not thought to its end
+        await self._improvisation.run(about, mindset)
+        if self._failure is None and self._speaking.answered:
+            self.heard = self.cast.tidings
+            self._drop(*told)
+        await self._explain(about)
 
-    async def _think(self, player_line: str, mindset: Mindset, send: MemoryObjectSendStream[reply.ParserEvent]) -> None:
-        """Let the model write, and pass on what it means."""
-        async with send:
-            try:
-                await self._thinking.run(player_line, mindset, send)
-            except NpcError as error:
-                self._failure = error
-            except Exception as error:  # a bug in an engine adapter must not take the session with it
-                self._failure = NpcError(f"The language model failed unexpectedly: {error!r}", code="internal")
-
-    async def _act(self, receive: MemoryObjectReceiveStream[reply.ParserEvent]) -> None:
-        """Say and do what the model meant, in the order it was written."""
-        cutter = ClauseCutter(language=self.cast.character.language)
-        begun, late = 0.0, math.inf
-        async with receive:
-            while not self._broken_off:
-                with anyio.move_on_at(late) as patience:
-                    event = await anext(receive, None)
-                if patience.cancelled_caught:
-                    late = math.inf
-                    await self._say_all(cutter.tick((anyio.current_time() - begun) * 1000))
-                    continue
-                match event:
-                    case None:
-                        break
-                    case reply.Words(text=text):
-                        if not begun:
-                            begun = anyio.current_time()
-                            late = begun + FIRST_MS / 1000
-                        await self._say_all(cutter.add(text))
-                    case reply.SentenceEnd():
-                        await self._say_all(cutter.sentence_end())
-                    case reply.EmotionTag(label=label, strength=strength):
-                        await self._say_all(cutter.close())
-                        self._bearing.feel(label, strength)
-                    case reply.ActionTag(name=name, args=args):
-                        await self._say_all(cutter.close())
-                        if not self._broken_off:
-                            settled = self._thinking.settled.get(name, {})
-                            self._bearing.act(name, {**settled, **args})
-                    case reply.NarrationText(text=text):
-                        if shown := self._checked(text).text:
-                            self._emit(events.Narration(turn=self.number, text=shown))
-                    case reply.ParserNotice(code=code, message=message):
-                        self._emit(events.Notice(code=code, message=message, turn=self.number))
-                    case reply.SpeakerChange():
-                        pass
-        await self._say_all(cutter.close())
-
-    async def _say_all(self, clauses: Sequence[str]) -> None:
-        """Say what the model wrote, as far as the character may."""
-        for text in clauses:
-            if self._broken_off:
-                return
-            clause = self._checked(text)
-            if clause.text:
-                await self._say(clause.text)
-            elif clause.concern is not None:
-                self._broken_off = True
-                lines = refusals(clause.concern.kind, self.cast.character)
-                await self._say(lines[self.number % len(lines)])
-
-    def _checked(self, text: str) -> Clause:
-        """What of the model's words the character may say."""
-        character = self.cast.character
-        clause = check_clause(text, self.cast.nature.levels, character.language)
-        if clause.concern is not None:
-            message = f"{character.name} does not say {clause.concern.term!r}."
-            self._emit(events.Notice(code=clause.concern.notice, message=message, turn=self.number))
-        return clause
-
-    async def _recite(self, line: str) -> None:
-        """Say what an author wrote, piece by piece, so that a long line begins as soon as a short one."""
-        cutter = ClauseCutter(language=self.cast.character.language)
-        for clause in (*cutter.add(line), *cutter.close()):
-            await self._say(clause)
-
-    async def _say(self, text: str) -> None:
-        bearing = self._bearing
-        if bearing.shown is None:
-            bearing.show_most()
-        await self._speaking.say(text, feeling=bearing.take_tag(), colour=bearing.voice)
+    def _fail(self, error: NpcError) -> None:
+        self._failure = error

@@ -28,6 +28,7 @@ from npc_runtime.cli.demo import scene as demo_scene
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.engines import Engines
+from npc_runtime.interview import Interview
 from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
@@ -147,7 +148,7 @@ class Examiner:
         for line in lines:
             said.clear()
             start = time.perf_counter()
-            await session.say(character, line.text)
+            await Interview(session).say(character, line.text)
             self._tally.seconds.append(time.perf_counter() - start)
             self._examine(seed, character, scene, line, said, last)
 

@@ -102,8 +102,8 @@ class Server:
 
     @asynccontextmanager
     async def game(self, **hello: Any) -> AsyncIterator["Game"]:
-        """A game that has said hello, by the reference client."""
-        async with _CLIENT.NpcClient(self.ws, **hello) as npc:
+        """A game that has said hello, by the reference client; it says nothing about actions."""
+        async with _CLIENT.NpcClient(self.ws, **{"answers": False, **hello}) as npc:
             yield Game(npc)
 
 

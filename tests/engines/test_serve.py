@@ -190,7 +190,7 @@ async def test_an_open_microphone(server: Server, alike: Alike) -> None:
 
 async def test_push_to_talk_over_http(server: Server, alike: Alike) -> None:
     name = "barnaby_room.flac"
-    status, welcome = await server.ask("POST", "/v1/sessions", {"type": "hello", "protocol": 1})
+    status, welcome = await server.ask("POST", "/v1/sessions", {"type": "hello", "protocol": 1, "answers": False})
     assert (status, welcome["type"]) == (200, "welcome")
     path = f"/v1/sessions/{welcome['session']}"
     pcm = base64.b64encode(recording(name)).decode()

@@ -122,6 +122,7 @@ class Game:
         house: House,
         *,
         slot: str | None,
+        answers: bool,
         **shared: Any,
     ) -> None:
         self.ears, self.mind, self.mouth = ears, mind, mouth
@@ -130,6 +131,8 @@ class Game:
         """When the microphone was last switched on."""
         self.finished: list[tuple[int, str]] = []
         """Turns that are over, and why."""
+        self.own_ms: list[float | None] = []
+        """What our own code took of each of them until its first sound."""
         self.speakers = Speakers()
         self.level = QUIET
         """Of what the microphone hears."""
@@ -155,7 +158,7 @@ class Game:
             clock=house.clock,
             **shared,
         )
-        self.live = Live(self.session, self.outgoing, house, finished=self._note, slot=slot)
+        self.live = Live(self.session, self.outgoing, house, finished=self._note, slot=slot, answers=answers)
         self._tasks = tasks
         self._microphone = anyio.CancelScope()
         self._reports = anyio.CancelScope()
@@ -247,6 +250,7 @@ class Game:
         """Drop everything that was noted, so that only what the session itself keeps is kept."""
         self.told.clear()
         self.finished.clear()
+        self.own_ms.clear()
         self._seen = 0
         self.ears.heard.clear()
         self.mind.requests.clear()
@@ -262,6 +266,7 @@ class Game:
 
     def _note(self, on: Performance, reason: str) -> None:
         self.finished.append((on.number, reason))
+        self.own_ms.append(on.trace.own_ms)
 
     async def _capture(self, scope: anyio.CancelScope) -> None:
         with scope:
@@ -280,7 +285,8 @@ def play(library: Library) -> Play:
     """A player who has turned to a character; leaving the context is leaving the game, whatever is going on.
 
     `reports` says whether the game reports playback; an empty `character`, that nobody is talked to yet; `slot`, which
-    save of the game is played. What else is given is for the session.
+    save of the game is played; `answers`, whether the game says how actions went. What else is given is for the
+    session.
     """
 
     @asynccontextmanager
@@ -293,12 +299,13 @@ def play(library: Library) -> Play:
         reports: bool = False,
         character: str = "brynja",
         slot: str | None = None,
+        answers: bool = True,
         **shared: Any,
     ) -> AsyncIterator[Game]:
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             engines = ears or Ears(), mind or Mind(), mouth or Mouth()
-            game = Game(library, tasks, *engines, house or new_house(), slot=slot, **shared)
+            game = Game(library, tasks, *engines, house or new_house(), slot=slot, answers=answers, **shared)
             async with game.live:
                 tasks.start_soon(game.read)
                 if reports:
@@ -336,6 +343,8 @@ def check_order(told: Sequence[events.Event]) -> None:
         if isinstance(event, events.TurnBegin):
             assert not running and event.turn == turn + 1
             turn, running, silenced, end_ms = event.turn, True, False, 0.0
+        elif _about_an_action(event, told[:number]):
+            continue
         elif (of := getattr(event, "turn", None)) is not None:
             assert running and of == turn, f"{line(event)} is of turn {of}, not in its place"
         if isinstance(event, events.SpeechAudio):
@@ -348,3 +357,10 @@ def check_order(told: Sequence[events.Event]) -> None:
             running = False
             assert line(told[number + 1]) == "idle"
     assert not running
+
+
+def _about_an_action(event: events.Event, before: Sequence[events.Event]) -> bool:
+    """Whether an event belongs to an action that was asked for before: that may be in an earlier turn."""
+    if isinstance(event, events.Action):
+        return any(isinstance(one, events.Action) and one.id == event.id and one.needs_confirm for one in before)
+    return isinstance(event, events.Notice) and event.code in ("action_failed", "action_refused", "action_timed_out")

@@ -85,3 +85,23 @@ async def test_nobody_is_meant_where_nobody_is_known_to_be_there(play: "Play") -
         with pytest.raises(InputError, match="Nobody is being talked to"):
             await game.send("player.text", text="What a day.")
         assert game.lines() == []
+
+
+async def test_the_scene_says_to_whom_somebody_speaks_who_has_turned_to_nobody(play: "Play") -> None:
+    async with play(ears=Ears((0.1, "What a day.")), character="") as game:
+        with pytest.raises(InputError) as nobody:
+            await game.listen()
+        assert nobody.value.code == "wrong_order"
+        await game.send("scene", characters=[{"id": "barnaby", "looking_at_player": True}, {"id": "brynja"}])
+        await game.listen()
+        await game.talk(800)
+        await game.until("end done")
+        assert who(game) == "barnaby"
+        await game.send("scene", characters=[{"id": "barnaby", "distance": 6}, {"id": "brynja", "distance": 2}])
+        await game.talk(800)
+        await game.until("end done")
+        assert who(game) == "brynja"
+        await game.send("talk.start", character="barnaby")
+        await game.talk(800)
+        await game.until("end done")
+        assert who(game) == "barnaby"

@@ -91,7 +91,7 @@ async def load(game: "Game", slot: str) -> None:
 
 
 def inner_of(game: "Game", character: str = "brynja") -> Inner:
-    return game.session._lives.inner(game.session.character(character), game.session._player)
+    return game.session._lives.inner(game.session.character(character), game.session.player)
 
 
 def kept(inner: Inner) -> dict[str, Any]:
@@ -256,6 +256,18 @@ async def test_a_game_says_at_once_which_save_is_played(play: "Play", world: Wor
             assert "ring" not in told and "crown" not in told
         async with play(mind=minds(AYE), mouth=quick(), lives=lives, slot="one") as game:
             assert "I lost my ring." in await say(game, "What did I lose?")
+
+
+async def test_who_comes_later_does_not_take_the_others_back_to_a_save(play: "Play", world: World) -> None:
+    async with world() as lives, play(mind=minds(AYE), mouth=quick(), lives=lives, player=ANN) as ann:
+        await save(ann, "one")
+        await say(ann, "I lost my ring.")
+        async with play(mind=minds(AYE), mouth=quick(), lives=lives, player=BEN, slot="one") as ben:
+            assert ben.lines()[0] == "notice save_in_play"
+        assert "I lost my ring." in await say(ann, "What did I lose?")
+        # A game that was cut off comes back as the same player: it means what it says.
+        async with play(mind=minds(AYE), mouth=quick(), lives=lives, player=ANN, slot="one") as again:
+            assert "ring" not in await say(again, "What did I lose?")
 
 
 async def test_a_restart_forgets_nothing(play: "Play", world: World) -> None:

@@ -186,7 +186,7 @@ async def test_so_many_events_that_some_are_missed(play: "Play") -> None:
         await game.until("idle")
         await game.settle()
         assert len([one for one in game.of(events.Notice) if one.code == "events_dropped"]) == 3
-        learnt = game.session._lives.inner(game.session.character("thora"), game.session._player)
+        learnt = game.session._lives.inner(game.session.character("thora"), game.session.player)
         texts = [fact.text for fact in learnt.person.awareness.learnt]
         assert texts == [f"Bell number {number} rang." for number in range(3, MOST_WAITING + 3)]
 

@@ -157,11 +157,12 @@ async def test_what_concerns_another_turn_changes_nothing(play: "Play") -> None:
     assert game.lines() == ["attending", "heard Hello.", "thinking", *SAID]
 
 
-async def test_what_is_not_there_yet_is_refused(play: "Play") -> None:
+async def test_an_answer_about_an_action_that_never_was_is_refused(play: "Play") -> None:
     async with play() as game:
-        with pytest.raises(InputError) as refused:
-            await game.send("action.result", id="1.1", status="done")
-    assert refused.value.code == "not_available"
+        for answer, more in (("action.result", {"status": "done"}), ("action.confirm", {"allow": True})):
+            with pytest.raises(InputError) as refused:
+                await game.send(answer, id="1.1", **more)
+            assert refused.value.code == "unknown_action"
 
 
 async def test_the_prompt_is_read_when_the_player_turns_to_somebody(play: "Play") -> None:

@@ -13,6 +13,7 @@ from npc_runtime.clock import MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError
+from npc_runtime.interview import Interview
 from npc_runtime.llm.backend import Completion, Delta, Finish
 from npc_runtime.outbox import Outbox
 from npc_runtime.scene import Entity, Scene
@@ -148,7 +149,7 @@ class Stage:
 
     async def say(self, text: str = "Hello.") -> list[str]:
         self.events.clear()
-        await self.session.say("brynja", text)
+        await Interview(self.session).say("brynja", text)
         return self.told()
 
     def told(self) -> list[str]:
@@ -429,14 +430,14 @@ async def test_a_turn_that_is_taken_back_leaves_no_trace(library: Library) -> No
 
 async def test_nothing_heard_means_no_turn(library: Library) -> None:
     stage = Stage(library, Mind(), ears=Ears(Transcript("", "en", reason="no_speech")))
-    await stage.session.hear("brynja", np.zeros(1600, np.float32))
+    await Interview(stage.session).hear("brynja", np.zeros(1600, np.float32))
     assert stage.told() == ["thinking", "heard no_speech", "idle"]
 
 
 async def test_speech_is_heard_with_the_names_of_the_scene(library: Library) -> None:
     ears = Ears(Transcript("Mend my sword.", "en"))
     stage = Stage(library, Mind(["[emotion joy weak] Aye."]), ears=ears)
-    await stage.session.hear("Brynja", np.zeros(1600, np.float32))
+    await Interview(stage.session).hear("Brynja", np.zeros(1600, np.float32))
     assert stage.told()[:3] == ["thinking", "heard Mend my sword.", "begin"]
     assert {"Brynja Ironhand", "Barnaby Holt", "iron sword"} <= set(ears.hotwords)
     assert "stt_ms" in stage.of(events.TurnEnd)[0].timings
@@ -444,5 +445,5 @@ async def test_speech_is_heard_with_the_names_of_the_scene(library: Library) -> 
 
 async def test_broken_ears_are_answered_too(library: Library) -> None:
     stage = Stage(library, Mind(), ears=Ears(EngineError("deaf")))
-    await stage.session.hear("brynja", np.zeros(1600, np.float32))
+    await Interview(stage.session).hear("brynja", np.zeros(1600, np.float32))
     assert stage.told() == ["thinking", "begin", *FAILED, "error engine", "end failed", "idle"]

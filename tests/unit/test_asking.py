@@ -2,7 +2,7 @@
 
 import pytest
 
-from npc_runtime.character.asking import asks
+from npc_runtime.character.asking import asks, refers
 
 ASKING = {
     "en": [
@@ -45,3 +45,20 @@ def test_asking(language: str, line: str) -> None:
 @pytest.mark.parametrize(("language", "line"), [(code, line) for code, lines in NOT_ASKING.items() for line in lines])
 def test_not_asking(language: str, line: str) -> None:
     assert not asks(line, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "line", "back"),
+    [
+        ("en", "And where is it?", True),
+        ("en", "Is there somewhere I could sleep?", False),
+        ("en", "Who are you?", False),
+        ("de", "Wer hat das getan?", True),
+        ("de", "Wer bist du?", False),
+        ("tr", "Onu kim yaptı?", True),
+        ("tr", "Sen kimsin?", False),
+        ("fr", "Qui es-tu ?", True),
+    ],
+)
+def test_what_was_said_before(language: str, line: str, back: bool) -> None:
+    assert refers(line, language) is back

@@ -17,8 +17,9 @@ from npc_runtime.character.memory.database import FILE_NAME
 from npc_runtime.character.memory.embedder import EmbedderName
 from npc_runtime.character.memory.records import Changes, Experience, StateDocument
 from npc_runtime.character.memory.store import MemoryStore
-from npc_runtime.chronicle import Chronicle, Remembered, prompt_room
+from npc_runtime.chronicle import Chronicle, Remembered
 from npc_runtime.errors import InputError, ModelError, NpcError, OutputError
+from npc_runtime.lives import prompt_room
 from npc_runtime.llm.prompt import estimated_tokens
 
 pytestmark = pytest.mark.anyio

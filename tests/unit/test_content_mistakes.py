@@ -113,6 +113,21 @@ ACTION = [
     (PACK + "    args: {a: {type: entity, default: x}}", (4, 39), "has no default", "required: false"),
     (PACK + "    args: {a: {type: string, default: x, required: true}}", (4, 52), "never required", ""),
     (PACK + "    target: entity\n    args: {target: {type: player}}", (5, 20), "cannot have an argument", "rename"),
+    (PACK + "    timeout: 0\n    needs_result: true", (4, 14), "must be more than 0", "`10s`"),
+    (PACK + "    timeout: soon\n    needs_result: true", (4, 14), "not a duration", "`30s`"),
+    (PACK + "    timeout: 5s", (4, 14), "nothing waits for the game", "needs_result: true"),
+    (PACK + "    say: {done: Here.}", (4, 17), "this is never said", "needs_result: true"),
+    (PACK + "    say: {dnoe: Here.}", (4, 11), "unknown key `dnoe`", "did you mean `done`?"),
+    (PACK + "    needs_result: true\n    say: {done: 3}", (5, 17), "must be a list, not a number", "- item"),
+    (PACK + "    needs_result: true\n    say: {done: [x, {a: b}]}", (5, 21), "must be text, not keys", "quotes"),
+    (
+        PACK + "    needs_result: true\n    say: {done: ['x', 'y {itme}']}",
+        (5, 23),
+        "nothing is called {itme}",
+        "result",
+    ),
+    (PACK + "    say: {refused: 'No {itme}.'}\n    args: {item: {type: entity}}", (4, 20), "{itme}", "item"),
+    (PACK + "    say: {refused: '{player}'}\n    args: {player: {type: player}}", (4, 20), "may mean", "rename"),
 ]
 OTHERS: list[tuple[Kind, str, tuple[int, int], str, str]] = [
     ("knowledge", "facts: []", (1, 8), "needs at least 1 item", ""),

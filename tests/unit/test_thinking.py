@@ -71,6 +71,7 @@ async def think(
     clock = MonotonicClock()
     life = Lives(clock).of(SMITH, Player())
     cast = Cast(
+        now=Scene,
         id="brynja",
         character=SMITH,
         actions=actions,

@@ -92,6 +92,27 @@ def validate(
     )
 
 
+def gone(args: Mapping[str, Scalar], target: str | None, definition: ActionDefinition, situation: Situation) -> str:
+    """What a valid action is about that is not here any more.
+
+    Args:
+        args: Of the action.
+        target: Of the action.
+        definition: Of the action.
+        situation: The moment.
+
+    Returns:
+        Its id, or nothing.
+    """
+    wanted = [(argument.type, args.get(name)) for name, argument in definition.args.items()]
+    for kind, id in (*wanted, (definition.target, target)):
+        if kind != "entity" and kind != "character" and kind != "location":
+            continue
+        if id is not None and all(one.id != id for one in candidates(kind, situation)):
+            return str(id)
+    return ""
+
+
 def _given(definition: ActionDefinition, args: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """The arguments that the action has, cleaned, without empty ones; and a warning for each of the others."""
     known = {*definition.args} | ({TARGET} if definition.target != "none" else set())

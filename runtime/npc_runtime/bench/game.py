@@ -93,6 +93,7 @@ class Game:
             client={"name": "npc-runtime bench", "version": __version__},
             player={"id": "bench", "name": "Traveller"},
             audio={"out": "binary"},
+            answers=False,
         )
         with anyio.move_on_after(_HELLO_SECONDS):
             self.welcome = json.loads(await self._socket.recv())

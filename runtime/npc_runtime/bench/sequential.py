@@ -23,6 +23,7 @@ from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.engines import running
+from npc_runtime.interview import Interview
 from npc_runtime.lane import LIVE
 from npc_runtime.models.locate import locate
 from npc_runtime.models.registry import Kind, Registry
@@ -61,6 +62,7 @@ class Sequential:
         self, session: Session, ears: "_WholeEars", voices: dict[str, PiperVoice], said: list[events.Event]
     ) -> None:
         self._session = session
+        self._interview = Interview(session)
         self._ears = ears
         self._voices = voices
         self._said = said
@@ -71,7 +73,7 @@ class Sequential:
         await self._session.approach(character.id)
         self._said.clear()
         start = clock.now()
-        await self._session.hear(character.id, clip.samples)
+        await self._interview.hear(character.id, clip.samples)
         thought = clock.now()
         text = " ".join(event.text for event in self._said if isinstance(event, events.Say))
         if not text or any(isinstance(event, events.Error) for event in self._said):

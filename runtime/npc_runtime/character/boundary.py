@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, get_args
 
 from npc_runtime.character.words import folded
@@ -55,6 +55,10 @@ class Token:
     start: int
     """Place in the text."""
     end: int
+
+
+_KEY = 4
+"""Letters of a name's beginning by which it is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +115,23 @@ class Terms:
                 made = _Name(first_name(entry), _parts(words, language), _parts(unless, language))
                 if made.parts[0].kind == "ending":
                     self._inside.append(made)
-                else:
-                    self._starting[folded(made.parts[0].text)[:2]].append(made)
+                    continue
+                for beginning in {folded(form)[:_KEY] for form in made.parts[0].forms or (made.parts[0].text,)}:
+                    self._starting[beginning].append(made)
 
     def hits(self, tokens: Sequence[Token]) -> Iterator[Hit]:
         """Every entry that is there, from left to right."""
         for first, token in enumerate(tokens):
-            for name in (*self._starting.get(token.folded[:2], ()), *self._inside):
+            for name in self._possible(token):
                 last = self._match(name.parts, tokens, first)
                 if last is not None and not any(self._fits(part, other) for part in name.unless for other in tokens):
                     yield Hit(name.entry, first, last)
+
+    def _possible(self, token: Token) -> "Iterator[_Name]":
+        """The names that may begin with a token."""
+        for length in range(1, min(len(token.folded), _KEY) + 1):
+            yield from self._starting.get(token.folded[:length], ())
+        yield from self._inside
 
     def _match(self, parts: "tuple[_Part, ...]", tokens: Sequence[Token], first: int) -> int | None:
         """The last token of a name that begins at a token."""
@@ -203,7 +214,7 @@ class World:
 
     def including(self, texts: Sequence[str]) -> "World":
         """The same world with everything that texts speak of, such as the names of what is in the scene."""
-        return replace(self, known=self.known | _spoken_of(texts, self.language)) if texts else self
+        return replace(self, known=self.known | _lately_spoken_of(tuple(texts), self.language)) if texts else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,14 +274,14 @@ def judge(line: str, world: World, control: Control) -> Verdict | None:
     if control == "none":
         return None
     tokens = tokens_of(line, world.language)
-    for group in _groups(world.language):
-        if world.era in group.known_in and (world.earth or not group.earth):
-            continue
-        for hit in group.terms.hits(tokens):
-            if hit.entry not in world.known:
-                term = " ".join(line[tokens[hit.first].start : tokens[hit.last].end].split())[:_LONGEST_TERM]
-                return Verdict(control == "strict", term, group.name)
-    return None
+    groups = _groups(world.language)
+    terms, places = _strange(world.language, world.era, world.earth)
+    strange = (hit for hit in terms.hits(tokens) if hit.entry not in world.known)
+    hit = min(strange, key=lambda hit: (places[hit.entry], hit.first), default=None)
+    if hit is None:
+        return None
+    term = " ".join(line[tokens[hit.first].start : tokens[hit.last].end].split())[:_LONGEST_TERM]
+    return Verdict(control == "strict", term, groups[places[hit.entry]].name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +291,9 @@ class _Group:
     """The eras in which its things are known."""
     earth: bool
     entries: frozenset[str]
-    terms: Terms
+    """By their first names."""
+    written: tuple[str, ...]
+    """The same as in the list."""
 
 
 @cache
@@ -291,8 +304,27 @@ def _groups(language: str) -> tuple[_Group, ...]:
         since = group["since"]
         known_in = frozenset(ERAS[ERAS.index(since) :]) if since in ERAS else frozenset[Era]()
         first_names = frozenset(map(first_name, entries))
-        groups.append(_Group(name, known_in, group.get("earth", False), first_names, Terms(entries, language)))
+        groups.append(_Group(name, known_in, group.get("earth", False), first_names, entries))
     return tuple(groups)
+
+
+@cache
+def _strange(language: str, era: Era, earth: bool) -> tuple[Terms, Mapping[str, int]]:
+    """All that is not known in a world, and the place of each entry's group."""
+    written: list[str] = []
+    places: dict[str, int] = {}
+    for place, group in enumerate(_groups(language)):
+        if era not in group.known_in or (group.earth and not earth):
+            written += group.written
+            for entry in group.entries:
+                places.setdefault(entry, place)
+    return Terms(written, language), places
+
+
+@cache
+def _everything(language: str) -> Terms:
+    """All entries of all groups."""
+    return Terms([entry for group in _groups(language) for entry in group.written], language)
 
 
 @cache
@@ -307,10 +339,16 @@ def _table() -> dict[str, Any]:
     return table
 
 
+@lru_cache(maxsize=32)
+def _lately_spoken_of(texts: tuple[str, ...], language: str) -> frozenset[str]:
+    """The same of what is in a scene, which is asked for again with every line."""
+    return _spoken_of(texts, language)
+
+
 def _spoken_of(texts: Sequence[str], language: str) -> frozenset[str]:
     """The entries of all groups that texts contain."""
     tokens = tokens_of("\n".join(texts), language, most=_MOST_OWN_WORDS)
-    return frozenset(hit.entry for group in _groups(language) for hit in group.terms.hits(tokens))
+    return frozenset(hit.entry for hit in _everything(language).hits(tokens))
 
 
 def _era(texts: Sequence[str], known: frozenset[str], language: str) -> Era:

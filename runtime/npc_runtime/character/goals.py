@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npc_runtime.character.goal_state import GoalState, Moment
-from npc_runtime.character.intents import IntentMatcher, has_keyword
+from npc_runtime.character.intents import THRESHOLD, IntentMatcher, has_keyword
 from npc_runtime.character.memory.embedder import Embedder, Vectors
+from npc_runtime.character.orders import Orders
 from npc_runtime.content.conditions import Axis, Circumstances, Facts, MoodAxis, all_hold
 from npc_runtime.content.goal import Feeling, Goal, GoalEvent, RelationChange, Step
 
@@ -86,10 +87,14 @@ class Goals:
         goals: As the author wrote them.
         language: The character's.
         embedder: Judges nearness of meaning; without one the words alone do.
+        orders: Goals that are known by how something is asked for.
     """
 
-    def __init__(self, goals: Sequence[Goal], language: str, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, goals: Sequence[Goal], language: str, embedder: Embedder | None = None, orders: Orders | None = None
+    ) -> None:
         self._goals = tuple(goals)
+        self._orders = orders
         self._language = language
         self._matcher = IntentMatcher([goal.when.intent for goal in goals], language, embedder)
 
@@ -152,6 +157,9 @@ class Goals:
             match.goal: match.confidence
             for match in self._matcher.ranked(happening.text, names=happening.names, vector=happening.vector)
         }
+        if self._orders is not None:  # they know better than words of which half may be values
+            found |= self._orders.confidences(happening.text, happening.names)
+            found = {number: confidence for number, confidence in found.items() if confidence >= THRESHOLD}
         for number, goal in enumerate(self._goals):
             if goal.when.keyword and has_keyword(goal.when.keyword, happening.text, self._language):
                 found[number] = 1.0

@@ -10,12 +10,14 @@ from typing import Literal
 
 from npc_runtime.character.affect import Stimulus
 from npc_runtime.character.appraisal import assess
-from npc_runtime.character.asking import asks
+from npc_runtime.character.asking import asks, refers
 from npc_runtime.character.boundary import judge
 from npc_runtime.character.emotion import INTENSITY
 from npc_runtime.character.goal_state import GoalState, Moment
 from npc_runtime.character.goals import Firing, Line, Occurrence
 from npc_runtime.character.inner import Inner
+from npc_runtime.character.knowledge import Recall
+from npc_runtime.character.memory.embedder import Vectors
 from npc_runtime.character.nature import Nature
 from npc_runtime.character.prospects import News, take_in
 from npc_runtime.character.refusals import RefusalKind, refusals
@@ -102,7 +104,7 @@ class Occasion:
     whether that was asked for or not."""
 
 
-def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impulse:
+def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion, vector: Vectors | None = None) -> Impulse:
     """What a character does about what is said to it.
 
     Args:
@@ -110,6 +112,7 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impu
         inner: Its state, at this moment.
         text: What is said.
         occasion: What holds.
+        vector: What is said as the embedder's query, shape (dimensions,); None: the words alone count.
     """
     character = nature.character
     appraised = assess(text, character.language, character.persona.traits)
@@ -123,17 +126,17 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion) -> Impu
         reason = Reason(concern.notice, f"{character.name} does not take up {concern.term!r}.")
         return Impulse(inner, (_refusal(nature, concern.kind, occasion),), reasons=(reason,))
     if not occasion.among_themselves:
-        line = Line(text, nature.names)
+        line = Line(text, nature.names, vector)
         firings = nature.goals.cascade(line, occasion.facts, inner.bond.goals, occasion.moment)
         if firings:
-            return _carried_out(nature, inner, firings, text, occasion, stimuli, changes)
+            return _carried_out(nature, inner, firings, text, occasion, stimuli, changes, vector=vector)
     inner = _moved(inner, stimuli, changes)
     verdict = judge(text, nature.world.including(occasion.scene), character.knowledge.filter)
     if verdict is not None and verdict.refused:
         kind: RefusalKind = "self" if verdict.about_itself else "unknown"
         reason = Reason("unknown_to_character", f"{character.name} cannot know {verdict.term!r} ({verdict.group}).")
         return Impulse(inner, (_refusal(nature, kind, occasion),), reasons=(reason,))
-    found = nature.knowledge.recall(text, occasion.facts, awareness=inner.person.awareness, recent=occasion.recent)
+    found = _known(nature, inner, text, occasion, vector)
     told: tuple[str, ...] = (verdict.instruction,) if verdict is not None else ()
     reasons: tuple[Reason, ...] = ()
     if found.withheld and not (occasion.small and found.facts):  # what a small model may tell is enough of an answer
@@ -193,6 +196,7 @@ def _carried_out(
     stimuli: Sequence[Stimulus],
     changes: Sequence[Change],
     *,
+    vector: Vectors | None = None,
     talked: bool = True,
 ) -> Impulse:
     """Goals have started.
@@ -207,9 +211,10 @@ def _carried_out(
         occasion: What holds.
         stimuli: What the player's words make the character feel, unless its author says what it feels.
         changes: What they do to the relationship.
+        vector: The text as the embedder's query; see `respond`.
         talked: Whether somebody has talked to the character.
     """
-    found = nature.knowledge.recall(text, occasion.facts, awareness=inner.person.awareness, recent=occasion.recent)
+    found = _known(nature, inner, text, occasion, vector)
     steps = [(firing.goal, step) for firing in firings for step in firing.steps]
     begun = next((number for number, (_, step) in enumerate(steps) if _is_outward(step)), len(steps))
     feelings = [(goal, step.emotion) for goal, step in steps[:begun] if step.emotion is not None]
@@ -227,6 +232,18 @@ def _carried_out(
         (*found.facts, *found.always),
         goals=tuple(firing.goal for firing in firings),
         feeling=feelings[-1][1] if feelings else None,
+    )
+
+
+def _known(nature: Nature, inner: Inner, text: str, occasion: Occasion, vector: Vectors | None) -> Recall:
+    """What the character knows about a text; a small model gets one fact, which must not be about the lines before."""
+    goes_back = not occasion.small or refers(text, nature.character.language)
+    return nature.knowledge.recall(
+        text,
+        occasion.facts,
+        awareness=inner.person.awareness,
+        recent=occasion.recent if goes_back else (),
+        query=vector[None] if vector is not None else None,
     )
 
 

@@ -55,6 +55,12 @@ class Evidence(NamedTuple):
     told_coverage: float
     """`coverage` of a line that only tells something, else 0."""
     told_precision: float
+    refused: float
+    """1 when the line refuses something and no example does."""
+    declined: float
+    """1 when it is the player who does: then the goal is not meant, whatever else there is."""
+    shared: float
+    """1 when it shares anything with the examples; else most of the others are 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +94,26 @@ class EvidenceIndex:
             for mark, numbers in self._by_mark.items()
         }
 
-    def compare(self, said: Utterance) -> dict[int, Evidence]:
-        """Weigh a line against every goal that shares something with it.
+    def compare(self, said: Utterance) -> list[Evidence]:
+        """Weigh a line against every goal.
 
         Args:
             said: The line.
 
         Returns:
-            Number of a goal → evidence. A line that refuses something is no evidence for goals that never do.
+            Evidence for each goal, by its number.
         """
         touched = {number for unit in said.units for mark in _marks(unit) for number in self._by_mark.get(mark, ())}
         stems = frozenset(unit.stem for unit in said.units if unit.stem)
         groups = frozenset(group for unit in said.units for group in unit.groups)
-        return {
-            number: self._evidence(said, stems, groups, self._meanings[number])
-            for number in sorted(touched)
-            if said.denial is not Denial.REFUSED or Denial.REFUSED in self._meanings[number].denials
-        }
+        nothing = Evidence(*[0.0] * len(Evidence._fields))
+        found = []
+        for number, meaning in enumerate(self._meanings):
+            evidence = self._evidence(said, stems, groups, meaning) if number in touched else nothing
+            if said.denial is Denial.REFUSED and Denial.REFUSED not in meaning.denials:
+                evidence = evidence._replace(refused=1.0, declined=said.form in (Form.OWN, Form.WISH))
+            found.append(evidence)
+        return found
 
     def _evidence(self, said: Utterance, stems: frozenset[str], groups: frozenset[str], meaning: _Meaning) -> Evidence:
         matched, foreign, core, whole = 0.0, 0, 0.0, 0.0
@@ -143,6 +152,9 @@ class EvidenceIndex:
             open=said.form is Form.OPEN,
             told_coverage=covered[0] if tells else 0.0,
             told_precision=precision if tells else 0.0,
+            refused=0.0,
+            declined=0.0,
+            shared=1.0,
         )
 
     def _covered(self, example: Utterance, stems: frozenset[str], groups: frozenset[str]) -> float:

@@ -1,72 +1,29 @@
-"""Which of a character's goals the player's words mean: by words, and by an embedder's vectors where there is one."""
+"""Which of a character's goals the player's words mean: by words, and by an embedder's vector where there is one."""
 
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from npc_runtime.character.intent_evidence import Evidence, EvidenceIndex
+from npc_runtime.character.intent_kinds import Floats, Kin, VectorKinds, WordKinds, vector_kinds, word_kinds
 from npc_runtime.character.intent_stems import words_of
+from npc_runtime.character.intent_weights import Meaning, weights_for
 from npc_runtime.character.intent_words import MAX_CHARACTERS, MAX_WORDS, utterance
 from npc_runtime.character.memory.embedder import Embedder, Vectors
+
+_SHARED, _DECLINED = Evidence._fields.index("shared"), Evidence._fields.index("declined")
 
 MAX_EXAMPLES = 2000
 """Examples of one character that are compared; later ones only count word for word."""
 THRESHOLD = 0.6
-"""Confidence from which a line means a goal. Lower fires more goals nobody meant, higher misses more that somebody did:
-`tests/bench/bench_intents.py` shows both for other values."""
+"""Confidence from which a line means a goal. Lower fires more goals nobody meant, higher misses more that somebody did,
+and the model still answers those: `tests/bench/bench_intents.py` says how it was chosen, and shows other values."""
 RIVAL = 1.0
 """Log-odds by which a goal may lie behind the best and still be what is meant, should the best not be able to start."""
-WEIGHTS = Evidence(
-    precision=-1.82,
-    coverage=-0.04,
-    second=2.0,
-    matched=1.94,
-    core=0.96,
-    foreign=-1.25,
-    remarks=-1.27,
-    new_wish=-0.35,
-    new_polar=-0.95,
-    new_open=-0.82,
-    new_own=-1.29,
-    new_other=-1.02,
-    unable=-0.58,
-    own=-1.26,
-    other=-1.91,
-    open=-0.9,
-    told_coverage=0.02,
-    told_precision=-0.6,
-)
-"""What each kind of evidence adds to the log-odds that a goal is meant, without an embedder."""
-NONE = -0.59
-"""The log-odds that a line means nothing."""
-FUSED_WEIGHTS = Evidence(
-    precision=-1.96,
-    coverage=-0.41,
-    second=2.06,
-    matched=1.86,
-    core=0.87,
-    foreign=-1.26,
-    remarks=-1.22,
-    new_wish=-0.31,
-    new_polar=-0.97,
-    new_open=-0.68,
-    new_own=-1.19,
-    new_other=-1.01,
-    unable=-0.56,
-    own=-1.28,
-    other=-1.85,
-    open=-0.98,
-    told_coverage=-0.08,
-    told_precision=-0.64,
-)
-"""The same beside an embedder."""
-FUSED_NEARNESS = 0.32
-"""What one deviation of nearness adds."""
-FUSED_NONE = -0.34
 _FEWEST_EXAMPLES = 8
 """Examples from which their own nearness tells what near and far mean in an embedder's space."""
 _NEAREST = 0.7
@@ -83,35 +40,69 @@ class IntentMatch:
     """0..1; 1 for the words of an example."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """All that speaks for and against each goal; the first axis of each is the goals that have examples."""
+
+    evidence: Floats
+    """Shape (goals, fields of `Evidence`)."""
+    kinds: Floats | None
+    """Shape (goals, fields of `Kinship`), by words; None for a language without kinds."""
+    vector: Floats | None
+    """The same by the line's vector; None without one, or for an embedder without kinds."""
+    near: Floats | None
+    """Shape (goals,): how many deviations nearer than goals are to one another, for an embedder without kinds."""
+
+
 class IntentMatcher:
     """Finds the goal that is meant by examples of what players say.
 
-    The evidence is weighed as in a conditional logit (McFadden 1974) over the goals and "none of them";
-    `tests/bench/bench_intents.py --fit` finds the weights.
+    The evidence is weighed as in a conditional logit (McFadden 1974) over the goals and "none of them".
 
     Args:
         examples: Of each goal; a goal may have none.
         language: ISO 639-1 code of the examples and the lines.
-        embedder: Judges nearness of meaning as well. Its calls take milliseconds: use the matcher in a thread then.
+        embedder: Makes the vectors of the examples, at once, in milliseconds for each; lines that come with a vector
+            are then judged by that as well.
+        kinds: Whether it counts of what kind a line is; not for lines that are no whole sentences.
     """
 
-    def __init__(self, examples: Sequence[Sequence[str]], language: str, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self,
+        examples: Sequence[Sequence[str]],
+        language: str,
+        embedder: Embedder | None = None,
+        *,
+        kinds: bool = True,
+    ) -> None:
         self._language = language.split("-")[0]
-        self._goals = len(examples)
         self._verbatim: dict[tuple[str, ...], list[int]] = {}
-        read: list[tuple[int, str]] = []
+        by_goal: dict[int, list[str]] = {}
         for number, lines in enumerate(examples):
             for line in lines:
                 self._verbatim.setdefault(self._words(line), []).append(number)
-                if len(read) < MAX_EXAMPLES:
-                    read.append((number, line))
-        by_goal: dict[int, list[str]] = {}
-        for number, line in read:
+        for number, line in examples_of(examples):
             by_goal.setdefault(number, []).append(line)
         self._numbers = list(by_goal)
-        self._index = EvidenceIndex([[utterance(line, self._language) for line in lines] for lines in by_goal.values()])
-        self._embedder = embedder
-        self._space = _Space.of(embedder, read) if embedder is not None else None
+        read = list(by_goal.values())
+        self._index = EvidenceIndex([[utterance(line, self._language) for line in lines] for lines in read])
+        self._kinds = word_kinds(self._language) if read and kinds else None
+        self._kin = _kin_by_words(self._kinds, read) if self._kinds is not None else None
+        self._vector_kinds: VectorKinds | None = None
+        self._vector_kin: Kin | None = None
+        self._nearness: Callable[[Vectors], Floats] | None = None
+        if embedder is not None and read:
+            self._embed(embedder, read)
+
+    def _embed(self, embedder: Embedder, read: Sequence[Sequence[str]]) -> None:
+        vectors = iter(embedder.embed([line for lines in read for line in lines], query=True))
+        by_goal = [list(islice(vectors, len(lines))) for lines in read]
+        self._vector_kinds = vector_kinds(embedder.name)
+        if self._vector_kinds is None:
+            self._nearness = nearness_to(by_goal)
+        else:
+            told = self._vector_kinds
+            self._vector_kin = Kin(told.kinds, [[told.chances(one) for one in vectors] for vectors in by_goal])
 
     def ranked(
         self, line: str, *, names: frozenset[str] = frozenset(), vector: Vectors | None = None
@@ -121,7 +112,7 @@ class IntentMatcher:
         Args:
             line: The player's words.
             names: Words of names that say nothing about what is meant; see `intent_words.name_words`.
-            vector: The line as the embedder's query, shape (dimensions,), if it is known already.
+            vector: The line as the embedder's query, shape (dimensions,); None: the words alone count.
 
         Returns:
             Best first, the earlier one first where they are equal; empty when nothing is meant.
@@ -140,7 +131,7 @@ class IntentMatcher:
     def best(
         self, line: str, *, names: frozenset[str] = frozenset(), vector: Vectors | None = None
     ) -> IntentMatch | None:
-        """The goal that is most likely meant, however unlikely that is; None where nothing is shared with any."""
+        """The goal that is most likely meant, however unlikely that is; None where nothing speaks for any."""
         for goal, score in self._all(line, names, vector):
             return IntentMatch(goal, _logistic(score))
         return None
@@ -155,73 +146,88 @@ class IntentMatcher:
     def scores(
         self, line: str, *, names: frozenset[str] = frozenset(), vector: Vectors | None = None
     ) -> dict[int, float]:
-        """Number of a goal → its log-odds; only goals that share something with the line.
+        """Number of a goal → its log-odds; only goals for which anything speaks."""
+        if not self._numbers:
+            return {}
+        signs = self.signs(line, names=names, vector=vector)
+        weights = weights_for(signs.kinds is not None, _judging(signs))
+        whole = signs.evidence @ weights.evidence - weights.none
+        if signs.kinds is not None:
+            whole = whole + signs.kinds @ weights.kinds
+        if signs.vector is not None:
+            whole = whole + signs.vector @ weights.vector
+        if signs.near is not None:
+            whole = whole + signs.near * weights.near
+        by_kind = signs.kinds is not None or signs.vector is not None
+        possible = (by_kind | (signs.evidence[:, _SHARED] > 0)) & (signs.evidence[:, _DECLINED] == 0)
+        return {self._numbers[at]: float(whole[at]) for at in np.flatnonzero(possible)}
 
-        Vectors raise and lower what the words say and never speak alone: on their own they tell too little apart.
+    def signs(self, line: str, *, names: frozenset[str] = frozenset(), vector: Vectors | None = None) -> Signs:
+        """What speaks for each goal that has examples, in their order; there must be one.
+
+        Args:
+            line: The player's words.
+            names: As for `ranked`.
+            vector: As for `ranked`.
         """
-        evidence = self.evidence(line, names=names)
-        nearness = self._nearness(line, vector) if evidence else None
-        weights = WEIGHTS if nearness is None else FUSED_WEIGHTS
-        none = NONE if nearness is None else FUSED_NONE
-        scores = {goal: _weighed(found, weights) - none for goal, found in evidence.items()}
-        if nearness is not None:
-            scores = {goal: score + FUSED_NEARNESS * nearness[goal] for goal, score in scores.items()}
-        return scores
-
-    def evidence(self, line: str, *, names: frozenset[str] = frozenset()) -> dict[int, Evidence]:
-        """Number of a goal → what the words say for it."""
-        found = self._index.compare(utterance(line[:MAX_CHARACTERS], self._language, names))
-        return {self._numbers[number]: evidence for number, evidence in found.items()}
-
-    def nearness(self, line: str) -> Mapping[int, float]:
-        """Number of a goal → how near the embedder finds the line; empty without one."""
-        return self._nearness(line, None) or {}
-
-    def _nearness(self, line: str, vector: Vectors | None) -> dict[int, float] | None:
-        if self._space is None or self._embedder is None:
-            return None
-        if vector is None:
-            vector = self._embedder.embed([line[:MAX_CHARACTERS]], query=True)[0]
-        return self._space.nearness(vector)
+        line = line[:MAX_CHARACTERS]
+        said = utterance(line, self._language, names)
+        by_words, by_vector, near = None, None, None
+        if self._kinds is not None and self._kin is not None:
+            by_words = self._kin.compare(self._kinds.chances(line, names))
+        if vector is not None and self._vector_kinds is not None and self._vector_kin is not None:
+            by_vector = self._vector_kin.compare(self._vector_kinds.chances(vector))
+        elif vector is not None and self._nearness is not None:
+            near = self._nearness(vector)
+        return Signs(np.array(self._index.compare(said), np.float32), by_words, by_vector, near)
 
     def _words(self, line: str) -> tuple[str, ...]:
         return tuple(words_of(line[:MAX_CHARACTERS], self._language))
 
 
-@dataclass(frozen=True, slots=True)
-class _Space:
-    """The vectors of examples around their own mean: what all of them share says nothing."""
+def examples_of(examples: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
+    """The examples that are compared, each with the number of its goal."""
+    return list(islice(((number, line) for number, lines in enumerate(examples) for line in lines), MAX_EXAMPLES))
 
-    numbers: NDArray[np.intp]
-    """The goal of each example."""
-    vectors: Vectors
-    middle: Vectors
-    mean: float
-    deviation: float
-    """Of the cosines between examples of different goals."""
 
-    @classmethod
-    def of(cls, embedder: Embedder, examples: Sequence[tuple[int, str]]) -> "_Space | None":
-        numbers = np.array([number for number, _ in examples], dtype=np.intp)
-        if len(examples) < _FEWEST_EXAMPLES:
-            return None
-        vectors = embedder.embed([line for _, line in examples], query=True)
-        middle = vectors.mean(axis=0)
-        around = _unit(vectors - middle)
-        apart = (around @ around.T)[numbers[:, None] != numbers[None, :]]
-        if not apart.size or not apart.std():
-            return None
-        return cls(numbers, around, middle, float(apart.mean()), float(apart.std()))
+def _kin_by_words(kinds: WordKinds, read: Sequence[Sequence[str]]) -> Kin:
+    return Kin(kinds.kinds, [[kinds.chances(line) for line in lines] for lines in read])
 
-    def nearness(self, vector: Vectors) -> dict[int, float]:
-        """Number of a goal → how many deviations nearer than goals are to one another."""
-        cosines = self.vectors @ _unit(vector - self.middle)
-        found = {}
-        for number in dict.fromkeys(self.numbers.tolist()):
-            own = cosines[self.numbers == number]
-            near = _NEAREST * float(own.max()) + (1 - _NEAREST) * float(own.mean())
-            found[number] = (near - self.mean) / self.deviation
+
+def _judging(signs: Signs) -> Meaning:
+    if signs.vector is not None:
+        return "vector"
+    return "near" if signs.near is not None else ""
+
+
+def nearness_to(goals: Sequence[Sequence[Vectors]]) -> Callable[[Vectors], Floats] | None:
+    """Compares vectors with those of examples, all around the mean of the examples: what they share says nothing.
+
+    Args:
+        goals: For each goal the vectors of its examples, each of shape (dimensions,).
+
+    Returns:
+        A vector → shape (goals,): how many deviations nearer than goals are to one another. None where the examples are
+        too few to tell what near and far mean in an embedder's space.
+    """
+    numbers = np.array([number for number, vectors in enumerate(goals) for _ in vectors], dtype=np.intp)
+    if len(numbers) < _FEWEST_EXAMPLES:
+        return None
+    examples = np.stack([vector for vectors in goals for vector in vectors])
+    middle = examples.mean(axis=0)
+    around = _unit(examples - middle)
+    apart = (around @ around.T)[numbers[:, None] != numbers[None, :]]
+    if not apart.size or not apart.std():
+        return None
+
+    def nearness(vector: Vectors) -> Floats:
+        cosines = around @ _unit(vector - middle)
+        own = [cosines[numbers == goal] for goal in range(len(goals))]
+        near = np.array([_NEAREST * one.max() + (1 - _NEAREST) * one.mean() for one in own], np.float32)
+        found: Floats = (near - apart.mean()) / apart.std()
         return found
+
+    return nearness
 
 
 def has_keyword(keywords: Sequence[str], line: str, language: str) -> bool:
@@ -265,10 +271,6 @@ def _unit(vectors: Vectors) -> Vectors:
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     unit: Vectors = vectors / np.maximum(norms, 1e-9)
     return unit
-
-
-def _weighed(evidence: Evidence, weights: Evidence) -> float:
-    return sum(weight * value for weight, value in zip(weights, evidence, strict=True))
 
 
 def _logistic(score: float) -> float:

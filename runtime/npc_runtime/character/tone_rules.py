@@ -72,12 +72,22 @@ class Rule:
     elements: tuple[Element, ...]
     at_start: bool
     at_end: bool
+    gaps: bool = False
+    """Whether words may stand between its own."""
 
     def match(self, words: Sequence[Word], start: int) -> int | None:
         """Where it ends if it begins at a word, the shortest way; at most 4 places are tried for each gap."""
         if self.at_start and start:
             return None
-        return self._match(words, start, 0)
+        if self.gaps:
+            return self._match(words, start, 0)
+        end = start + len(self.elements)
+        if end > len(words) or (self.at_end and end < len(words)):
+            return None
+        for element, word in zip(self.elements, words[start:end], strict=True):
+            if not element.fits(word.text):
+                return None
+        return end
 
     def names(self, word: str) -> bool:
         """Whether a folded word is one of those it asks for."""
@@ -216,7 +226,7 @@ class _Maker:
         places = text.split()
         at_start, at_end = places[0] == "^", places[-1] == "$"
         inner = places[at_start : len(places) - at_end]
-        return Rule(kind, group, tuple(self._place(place) for place in inner), at_start, at_end)
+        return Rule(kind, group, tuple(self._place(place) for place in inner), at_start, at_end, ".." in inner)
 
     def _place(self, place: str) -> Element:
         if place == "..":

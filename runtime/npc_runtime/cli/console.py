@@ -1,5 +1,6 @@
 """What commands print: text for people on stdout, progress and logs on stderr, JSON alone when it was asked for."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ def prepare() -> None:
 
     A stream that the person closed, or that a program without a console never had, swallows what is written to it.
     """
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings are for programmers
     if sys.stdout is None:
         sys.stdout = _nowhere()
     if sys.stderr is None:

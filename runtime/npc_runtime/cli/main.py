@@ -1,6 +1,8 @@
 """The command `npc-runtime`: reads the command line, and turns every failure into one readable message."""
 
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -345,9 +347,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: What follows the command's name; this process's own by default.
     """
     console.prepare()
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run([argument for argument in given if argument != "--debug"], debug="--debug" in given)
+    except SystemExit as end:
+        if arguments is None and threading.active_count() > 1:  # this process is ours
+            _leave(end.code)
+        raise
+
+
+def _run(arguments: Sequence[str], *, debug: bool) -> None:
     try:
         try:
             app(arguments, standalone_mode=True)
@@ -359,3 +368,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if debug:
             traceback.print_exc()
         console.fail(readable(error))
+
+
+def _leave(code: str | int | None) -> None:
+    """End the process where an engine is in the middle of something: an orderly end would tear it out, and abort."""
+    from npc_runtime.lane import stuck_lanes
+
+    if stuck_lanes():
+        console.flush()
+        os._exit(code if isinstance(code, int) else 0 if code is None else 1)

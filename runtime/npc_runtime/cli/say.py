@@ -16,6 +16,7 @@ from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.engines import running
 from npc_runtime.errors import EngineError, InputError
+from npc_runtime.interview import Interview
 from npc_runtime.report import write_report
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
@@ -81,9 +82,9 @@ def say(request: Request, library: Library, settings: Settings) -> int:
             )
             await session.approach(character.id)
             if samples is not None:
-                await session.hear(character.id, samples)
+                await Interview(session).hear(character.id, samples)
             else:
-                await session.say(character.id, text)
+                await Interview(session).say(character.id, text)
 
     with output.prepared(request.out) as folder:
         if not request.json:

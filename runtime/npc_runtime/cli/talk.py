@@ -116,7 +116,7 @@ async def _enter(room: Room, stack: AsyncExitStack, *, play: bool) -> tuple[Live
 
 def _hello(out: Literal["device", "none"]) -> Hello:
     client = ClientInfo(name="npc-runtime talk", version=__version__)
-    return Hello(type="hello", protocol=1, client=client, audio=AudioWish(out=out))
+    return Hello(type="hello", protocol=1, client=client, audio=AudioWish(out=out), answers=False)
 
 
 class _Conversation:

@@ -1,8 +1,10 @@
 """Actions: what a character may do in the game, as packs define them (`actions/*.yaml`) and as they are offered."""
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -15,6 +17,7 @@ from npc_runtime.content.fields import (
     Items,
     Line,
     Mistake,
+    OneOrMany,
     Tag,
     Word,
     wrong,
@@ -29,6 +32,9 @@ TARGET = "target"
 """The key of an action's target inside an action tag."""
 MAX_TEXT = 200
 """Characters of a string argument whose definition gives no `max_length`."""
+MAX_SPOKEN = 32
+"""Other ways to say one value."""
+BOOLEANS = ("true", "false")
 MAX_NUMBER = 1e9
 """Size of a number whose definition gives no `min` or `max`."""
 
@@ -36,11 +42,12 @@ _KEYS_OF_TYPE: Mapping[str, tuple[str, ...]] = {
     "string": ("max_length",),
     "integer": ("min", "max"),
     "number": ("min", "max"),
-    "enum": ("values",),
+    "enum": ("values", "spoken"),
+    "boolean": ("spoken",),
     "entity": ("tags",),
 }
 _NO_DEFAULT = ("entity", "character", "location", "player")
-_LIMITED_KEYS = ("values", "min", "max", "max_length", "tags")
+_LIMITED_KEYS = ("values", "min", "max", "max_length", "tags", "spoken")
 
 
 def _scalar(value: object) -> Scalar:
@@ -67,6 +74,12 @@ class Argument(Authored):
     """What counts when the argument is left out."""
     required: bool | None = None
     """Whether it must be given; by default when it has no `default`."""
+    description: Line | None = None
+    """What it is, as a few words ("price in crowns") or as the question with which the character asks for it.
+
+    Its words also tell which number of the player's is meant."""
+    spoken: Mapping[Word, OneOrMany[Line]] = Field(default_factory=dict, max_length=64)
+    """Value of an enum or boolean → other ways to say it; the first is what the character calls it."""
 
     @property
     def needed(self) -> bool:
@@ -75,7 +88,7 @@ class Argument(Authored):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        mistakes = [*self._keys(), *self._limits()]
+        mistakes = [*self._keys(), *self._limits(), *self._spoken()]
         if not mistakes:
             mistakes = self._default()
         if mistakes:
@@ -107,6 +120,19 @@ class Argument(Authored):
                     mistakes.append(Mistake(f"`{value}` is there twice", "", ("values", index)))
         return mistakes
 
+    def _spoken(self) -> list[Mistake]:
+        """Values that `spoken` names and the argument does not have."""
+        values = BOOLEANS if self.type == "boolean" else self.values
+        mistakes = []
+        for value, ways in self.spoken.items() if self.type in ("enum", "boolean") else ():
+            if value not in values:
+                near = difflib.get_close_matches(value, values, n=1)
+                hint = f"did you mean `{near[0]}`?" if near else f"it may be {', '.join(values[:8])}"
+                mistakes.append(Mistake(f"`{value}` is not a value of this argument", hint, ("spoken", value)))
+            elif len(ways) > MAX_SPOKEN:
+                mistakes.append(Mistake(f"more than {MAX_SPOKEN} ways to say it", "shorten it", ("spoken", value)))
+        return mistakes
+
     def _default(self) -> list[Mistake]:
         value = self.default
         if value is None:
@@ -135,6 +161,30 @@ class Argument(Authored):
         return "" if low <= value <= high else "is outside min and max"
 
 
+_Placeholder = Literal["result", "message", "player", "target"]
+"""What the lines of an outcome may name beside the action's arguments."""
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+ANSWER_SECONDS = 10.0
+"""How long the game has to say how an action went whose definition gives no `timeout`."""
+
+
+class OutcomeLines(Authored):
+    """What the character says when the game has told how an action went, word for word.
+
+    `{result}` is what the game found out, `{message}` what it said about it, `{player}` and `{target}` are names, and
+    `{item}` is the argument of that name. A line whose placeholder has nothing to stand for is not said. Without a line
+    a small model's character says a usual one, and a larger model is asked to tell.
+    """
+
+    done: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did it, or consented to it where no result is asked for."""
+    failed: OneOrMany[Line] = Field(default=(), max_length=16)
+    refused: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did not allow it; or a goal wants it, and the rules of the action do not allow it now."""
+    timed_out: OneOrMany[Line] = Field(default=(), max_length=16)
+    """The game did not answer in time; those of `failed` unless given."""
+
+
 class ActionSpec(Authored):
     """What stands below an action's name."""
 
@@ -148,16 +198,46 @@ class ActionSpec(Authored):
     cooldown: Duration = 0.0
     """Seconds before the character does it again."""
     needs_result: bool = False
-    """Whether the game answers how it went."""
+    """Whether the game answers how it went; what the character says and does next waits for that, up to 15 seconds, and
+    is about what really happened."""
+    timeout: Duration = ANSWER_SECONDS
+    """Seconds that the game has to answer; only with `needs_result`."""
+    say: OutcomeLines = OutcomeLines()
+    """What the character says about how it went."""
     permission: Permission = "auto"
-    """`ask`: the game must confirm; `never`: switched off."""
+    """`ask`: the game is asked first, and gets the action when it has consented; `never`: switched off."""
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
+    def _consistent(self) -> Self:
         if self.target != "none" and TARGET in self.args:
             message = "an action that has a target cannot have an argument of that name"
             raise wrong(Mistake(message, "rename the argument", ("args", TARGET)))
+        if mistakes := [*self._wrong_placeholders(), *self._useless()]:
+            raise wrong(*mistakes)
         return self
+
+    def _wrong_placeholders(self) -> Iterator[Mistake]:
+        known = (*get_args(_Placeholder), *self.args)
+        for outcome, lines in dict(self.say).items():
+            for number, line in enumerate(lines):
+                for found in _PLACEHOLDER.finditer(line):
+                    at = ("say", outcome, number)
+                    if known.count(found[1]) > 1:
+                        yield Mistake(f"{found[0]} may mean the argument, or what it always means", "rename it", at)
+                    elif found[1] not in known:
+                        yield Mistake(f"nothing is called {found[0]}", f"there are {', '.join(known)}", at)
+
+    def _useless(self) -> Iterator[Mistake]:
+        """What has no effect, as nothing waits for the game."""
+        hint = "write `needs_result: true`"
+        if self.timeout <= 0:
+            yield Mistake("must be more than 0", "such as `10s`", ("timeout",))
+        elif self.timeout != ANSWER_SECONDS and not self.needs_result:
+            yield Mistake("nothing waits for the game", hint, ("timeout",))
+        if not self.needs_result and self.permission != "ask":
+            for outcome in ("done", "failed", "timed_out"):
+                if getattr(self.say, outcome):
+                    yield Mistake("this is never said: nothing waits for the game", hint, ("say", outcome))
 
 
 class ActionDefinition(ActionSpec):

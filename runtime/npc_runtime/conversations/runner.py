@@ -11,6 +11,7 @@ from npc_runtime.content.conversation import ConversationTest
 from npc_runtime.content.library import Library
 from npc_runtime.conversations.expect import Miss, misses
 from npc_runtime.conversations.outcome import Outcome, outcome
+from npc_runtime.interview import Interview
 from npc_runtime.lane import LIVE
 from npc_runtime.llm.backend import LanguageModel
 from npc_runtime.scene import Scene
@@ -105,7 +106,7 @@ async def play(
     turns = []
     for turn in test.turns:
         told.clear()
-        await session.say(character.id, turn.player)
+        await Interview(session).say(character.id, turn.player)
         found = outcome(turn.player, character.id, told, relation)
         turns.append(Played(found, tuple(misses(turn.expect, found, character.language))))
         relation = found.after

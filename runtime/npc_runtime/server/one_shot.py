@@ -114,7 +114,7 @@ class OneShot:
 
 
 async def _exchange(connection: Connection, wish: SayRequest, pcm: bytes) -> list[Frame]:
-    hello = wish.model_dump(mode="json", include={"player", "audio", "visemes"})
+    hello = wish.model_dump(mode="json", include={"player", "audio", "visemes"}) | {"answers": False}
     await connection.receive_value({"type": "hello", "protocol": VERSION, **hello})
     if wish.scene is not None:
         await connection.receive_value({**wish.scene, "type": "scene"})

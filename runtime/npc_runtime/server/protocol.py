@@ -21,6 +21,12 @@ Text = Annotated[str, Field(max_length=4000)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Distance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """Metres."""
+Answer = (
+    Scalar
+    | Annotated[tuple[Scalar, ...], Field(max_length=200)]
+    | Annotated[Mapping[str, Scalar], Field(max_length=64)]
+)
+"""What the game found out."""
 Facts = Annotated[tuple[Text, ...], Field(max_length=200)]
 Slot = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\p{L}\p{N}_ .-]+$")]
 """Name of a save of the game."""
@@ -89,6 +95,8 @@ class Hello(Part):
     face: FaceSet = "none"
     """What `emotion` says of the face: nothing, ARKit blend shapes, or VRM expressions."""
     save: Slot | None = None
+    answers: bool = True
+    """Whether the game sends `action.result` and `action.confirm`; if not, every action counts as done."""
 
 
 class SetScene(Part):
@@ -179,17 +187,20 @@ class GameEvent(Part):
 
 
 class ActionResult(Part):
-    """How an action went."""
+    """How an action went; once, for any action, whether it `needs_result` or not."""
 
     type: Literal["action.result"]
     id: Id
+    """Of the action."""
     status: Literal["done", "failed", "refused"]
-    result: Scalar | None = None
+    result: Answer | None = None
+    """What the game found out: a word, a number, a list of such, or named ones; an empty list: there is none."""
     message: Text | None = None
+    """Why, in words that the character may use."""
 
 
 class ActionConfirm(Part):
-    """Whether an action that asks may be done."""
+    """Whether an action that asks, by `needs_confirm`, may be done; if so, it is sent again with the same id."""
 
     type: Literal["action.confirm"]
     id: Id
