@@ -67,13 +67,13 @@ class EndpointSettings:
     is taken back in time costs little."""
     gap_ms: float = 96
     """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
-    initial_ms: float = 230
+    initial_ms: float = 320
     """Where the learned delay begins, with a player of whom nothing is known."""
-    usual_ms: float = 180
+    usual_ms: float = 220
     """What right ends bring it back to."""
     floor_ms: float = 180
     ceiling_ms: float = 700
-    unsure_ms: float = 220
+    unsure_ms: float = 210
     """Waited on top of the learned delay when the words leave it open whether the player has finished, or are unknown,
     and when a question does not sound like its end."""
     open_ms: float = 180
