@@ -149,8 +149,12 @@ class Room:
 
     async def _meet(self, character: CharacterFile) -> None:
         """Make a character ready in a thread: the event loop carries sound."""
-        await anyio.to_thread.run_sync(self._natures.warm, character)
-        gc.freeze()
+        await anyio.to_thread.run_sync(self._make_ready, character)
+
+    def _make_ready(self, character: CharacterFile) -> None:
+        if self._natures.warm(character):
+            gc.collect()  # what is frozen as garbage stays for good
+            gc.freeze()
 
     async def _prepare(self, characters: Sequence[CharacterFile]) -> None:
         await self._mouth.prepare([(line, character) for character in characters for line in all_lines(character)])

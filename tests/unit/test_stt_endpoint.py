@@ -12,7 +12,7 @@ from npc_runtime.stt.tone import Tone
 MS = 32.0
 V, F, S = 0.9, 0.4, 0.05  # voice, a faint one, silence
 # The delays are the tests' own: those of the policy are tuned on recordings now and then.
-EARLY = EndpointSettings(initial_ms=250, open_ms=150)
+EARLY = EndpointSettings(initial_ms=250, usual_ms=250, floor_ms=200, open_ms=150, unsure_ms=250)
 LATE = replace(EARLY, doubt=0.35, provisional_ms=96)
 early_or_late = pytest.mark.parametrize("settings", [EARLY, LATE], ids=["early", "late"])
 any_frames = st.lists(st.sampled_from([S, F, 0.6, V]), max_size=400)

@@ -94,6 +94,10 @@ def test_what_is_silent_before_the_first_phone_is_silence(onset: int | None, sil
     assert [(phone.ipa, phone.samples) for phone in phones] == [("", silence), ("p", 45 - silence), ("", 3)]
 
 
+def test_silences_around_a_phone_without_length_are_one() -> None:
+    assert walk(["^", "a", "^"], [1, 0, 1], "en", onset=None) == (TimedPhone("", 2),)
+
+
 SYMBOL = st.sampled_from([*"_ˈˌː ^$.,?!aɪʊetdʃʒszpfonkh(1)'-\u0327\u0303\u0361ʲc", "aɪ", "tʃ"])
 
 

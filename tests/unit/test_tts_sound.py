@@ -63,9 +63,9 @@ def test_silence_is_cut_and_the_phones_go_with_it() -> None:
     audio = np.concatenate([_silence(0.1), _tone(0.5, 0.3), _silence(0.3)])
     phones = (TimedPhone("", 2205), TimedPhone("a", 5000), TimedPhone("p", 6025), TimedPhone("", 6615))
     out, track = trim(audio, phones, RATE, end=13230, pause_ms=100)
-    assert [(phone.ipa, phone.samples) for phone in track] == [("", 220), ("a", 5000), ("p", 6025), ("", 2205)]
-    assert len(out) == 220 + 11025 + 2205
-    assert np.array_equal(out[220 : 220 + 11025], audio[2205:13230])
+    assert [(phone.ipa, phone.samples) for phone in track] == [("", 44), ("a", 5000), ("p", 6025), ("", 2205)]
+    assert len(out) == 44 + 11025 + 2205
+    assert np.array_equal(out[44 : 44 + 11025], audio[2205:13230])
 
 
 def test_a_short_tail_is_filled_up() -> None:

@@ -79,16 +79,21 @@ class Natures:
             made = self._made[character.id] = self._make(character)
         return made
 
-    def warm(self, character: CharacterFile) -> None:
-        """Make a character ready as far as its first turn would wait for it; takes a tenth of a second, once."""
+    def warm(self, character: CharacterFile) -> bool:
+        """Make a character ready as far as its first turn would wait for it; takes a tenth of a second, once.
+
+        Returns:
+            Whether there was anything to do.
+        """
         nature = self.of(character)
         if character.id in self._warm:
-            return
+            return False
         self._warm.add(character.id)
         text = f"{character.name}?"
         assess(text, character.language, character.persona.traits)
         check_line(text, nature.levels, character.language)
         judge(text, nature.world, character.knowledge.filter)
+        return True
 
     async def learn(self, lender: Lender) -> None:
         """Give the characters that were made ready the vectors of what their files say, until cancelled.

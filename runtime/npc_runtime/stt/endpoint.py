@@ -67,14 +67,16 @@ class EndpointSettings:
     is taken back in time costs little."""
     gap_ms: float = 96
     """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
-    initial_ms: float = 200
-    """Where the learned delay begins."""
-    floor_ms: float = 200
+    initial_ms: float = 320
+    """Where the learned delay begins, with a player of whom nothing is known."""
+    usual_ms: float = 220
+    """What right ends bring it back to."""
+    floor_ms: float = 180
     ceiling_ms: float = 700
-    unsure_ms: float = 250
+    unsure_ms: float = 210
     """Waited on top of the learned delay when the words leave it open whether the player has finished, or are unknown,
     and when a question does not sound like its end."""
-    open_ms: float = 200
+    open_ms: float = 180
     """Waited on top of the learned delay when the words are finished and the melody is not."""
     unfinished_ms: float = 950
     """Waited on top of the learned delay after words that must go on."""
@@ -93,7 +95,7 @@ class EndpointSettings:
     learn_regret: float = 0.35
     """Weight of a pause that was taken for the end."""
     forget: float = 0.15
-    """By how much a right end brings the delay back to where it began: one hesitation is not a habit."""
+    """By how much a right end brings the delay back to the usual one: one hesitation is not a habit."""
 
 
 _CLOSING = frozenset(
@@ -121,8 +123,8 @@ class EndpointPolicy:
         self.settings = settings or EndpointSettings()
         self._hold = hold
         self._now = 0.0
-        self._initial = self.settings.initial_ms - self.settings.margin_ms
-        self._pause = self._initial
+        self._usual = self.settings.usual_ms - self.settings.margin_ms
+        self._pause = self.settings.initial_ms - self.settings.margin_ms
         self._ended: float | None = None  # where the voice of the last turn ended, while the end can be regretted
         self._committed = 0.0
         self._begin()
@@ -221,7 +223,7 @@ class EndpointPolicy:
         self._now += chunk_ms
         if self._ended is not None and self._now - self._committed > self.settings.regret_ms + self.settings.start_ms:
             self._ended = None
-            self._learn(self._initial, self.settings.forget)
+            self._learn(self._usual, self.settings.forget)
         steps = {_State.IDLE: self._idle, _State.SPEAKING: self._speaking, _State.PAUSED: self._paused}
         move = steps[self._state](chunk_ms, p_speech)
         # What the frame itself decided is told first: who prepares replies must hear of every pause and its end.

@@ -93,7 +93,13 @@ class _Walker:
             if not self._phones:
                 self._phones.append(_Phone("", 0))
             self._phones[-1].samples += self._pending
-        return tuple(TimedPhone(p.ipa, p.samples, p.stressed, p.word_start) for p in self._phones if p.samples > 0)
+        kept: list[_Phone] = []
+        for phone in self._phones:
+            if phone.samples and kept and not phone.ipa and not kept[-1].ipa:  # what stood between them has no length
+                kept[-1].samples += phone.samples
+            elif phone.samples:
+                kept.append(phone)
+        return tuple(TimedPhone(p.ipa, p.samples, p.stressed, p.word_start) for p in kept)
 
     def _wait(self, count: int) -> None:
         self._pending += count

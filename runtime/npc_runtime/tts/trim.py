@@ -8,7 +8,7 @@ import numpy as np
 from npc_runtime.speech import Samples, TimedPhone
 from npc_runtime.tts.loudness import FLOOR, frame_rms
 
-LEAD_MS = 10
+LEAD_MS = 2
 FADE_MS = 5
 
 _HISSING = frozenset(["s", "z", "ʃ", "ʒ", "tʃ", "dʒ", "ts", "dz"])
@@ -85,7 +85,7 @@ def plan(phones: Sequence[TimedPhone], rate: int, *, end: int | None, pause_ms: 
         pause_ms: Silence to leave after the last phone or the last sound, whichever is later.
 
     Returns:
-        At most 10 ms of silence before the first phone and `pause_ms` after the end; None if there is no phone but
+        At most 2 ms of silence before the first phone and `pause_ms` after the end; None if there is no phone but
         silence.
     """
     first = next((at for at, phone in enumerate(phones) if phone.ipa), None)
