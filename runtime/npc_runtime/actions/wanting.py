@@ -13,6 +13,7 @@ from npc_runtime.actions.situation import Situation
 from npc_runtime.actions.spoken_words import lexicon, words_of
 from npc_runtime.content.action import TARGET, ActionDefinition, ActionOption, Argument
 from npc_runtime.content.fields import Id
+from npc_runtime.content.told import told
 from npc_runtime.errors import InputError
 
 MOST_CHOICES = 5
@@ -117,11 +118,10 @@ def ask_for(definition: ActionDefinition, name: str, language: str, situation: S
     written = (argument.description or "") if argument is not None else ""
     what = written.rstrip(".") if written and not written.endswith("?") else name.replace("_", " ")
     choices = _choices(definition, name, argument, situation)
-    told = f" ({_listed(choices, 'en')})" if choices else ""
-    asking = f"Ask: {written}" if written.endswith("?") else f"Ask the player for this: {what}{told}."
-    instruction = f"{asking} Ask only that, in one short question; you cannot do what they want before you know it."
     if written.endswith("?"):
-        return Question(name, instruction, written)
+        return Question(name, told("ask", language, question=written), written)
+    among = f" ({_listed(choices, language)})" if choices else ""
+    instruction = told("ask_for", language, what=f"{what}{among}")
     lines = _OPEN
     if argument is not None and argument.type == "boolean":
         lines = _YES_NO
