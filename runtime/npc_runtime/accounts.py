@@ -37,7 +37,7 @@ class Account:
     @property
     def deed(self) -> str:
         """The action in words, such as `repair item: iron sword, 40`."""
-        values = [self._named(value) for value in self.args.values()]
+        values = [self._named(value, self._own) for value in self.args.values()]
         if self.target is not None:
             values.append(self._named(self.target))
         name = self.name.replace("_", " ")[:_MOST_VALUE]

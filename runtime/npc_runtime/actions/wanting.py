@@ -110,7 +110,7 @@ def ask_for(definition: ActionDefinition, name: str, language: str, situation: S
     Args:
         definition: The action.
         name: The argument, or `target`.
-        language: The character's, ISO 639-1; other than German and Turkish lines are English.
+        language: The character's, ISO 639-1; other than German and Turkish are asked and told in English.
         situation: The moment, for what there is to choose from.
     """
     language = language.split("-")[0]
@@ -128,7 +128,8 @@ def ask_for(definition: ActionDefinition, name: str, language: str, situation: S
     elif choices:
         lines = _CLOSED
     line = lines.get(language, lines["en"]).format(what=what, choices=_listed(choices, language))
-    return Question(name, instruction, line[0].upper() + line[1:])
+    first = "İ" if language == "tr" and line[0] == "i" else line[0].upper()
+    return Question(name, instruction, first + line[1:])
 
 
 def begin(
