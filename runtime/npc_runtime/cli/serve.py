@@ -12,6 +12,7 @@ from functools import partial
 import anyio
 
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.lane import stuck_lanes
@@ -41,14 +42,14 @@ def serve(library: Library, settings: Settings, *, as_json: bool = False, seed: 
     asked = settings.server
     rule = gate(asked.host, token=asked.token, origins=asked.allowed_origins)
     for problem in library.problems:
-        console.log(f"! {problem}")
+        console.log(f"! {console.problem(problem)}")
     sock = bind(asked.host, asked.port)
     if not as_json:
-        console.log("Loading the models …")
+        console.log(shown("Loading the models …"))
 
     def ready(url: str) -> None:
         line = {"ready": True, "url": url, "pid": os.getpid()}
-        console.out(json.dumps(line) if as_json else f"npc-runtime is ready at {url} (Ctrl+C ends it)")
+        console.out(json.dumps(line) if as_json else shown(f"npc-runtime is ready at {url} (Ctrl+C ends it)"))
         sys.stdout.flush()
 
     before = stuck_lanes()
