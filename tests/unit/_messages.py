@@ -70,7 +70,7 @@ def _texts(node: ast.expr) -> Iterator[str]:
         case ast.Constant(value=str(text)):
             yield text
         case ast.JoinedStr(values=parts):
-            yield "".join(part.value if isinstance(part, ast.Constant) else _VALUE for part in parts)
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else _VALUE for part in parts)
         case ast.BinOp(left=left, op=ast.Add()):
             yield from (f"{text}{_VALUE}" for text in _texts(left))
         case ast.IfExp(body=body, orelse=other):

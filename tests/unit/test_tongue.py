@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from tests.unit._messages import ENGLISH_ONLY, helps, untranslated
 
-from npc_runtime.cli import console, tongue
+from npc_runtime.cli import console
 from npc_runtime.cli.main import main
 from npc_runtime.cli.tongue import language, shown, translated, use
 from npc_runtime.errors import ContentError, Problem, UsageError
@@ -40,7 +40,7 @@ def english_again() -> object:
     ],
 )
 def test_which_language_it_is(arguments: list[str], environ: dict[str, str], expected: str) -> None:
-    with patch.object(tongue.sys, "platform", "linux"):
+    with patch("sys.platform", "linux"):
         assert use(arguments, environ) == [word for word in arguments if word == "say"]
     assert language() == expected
 

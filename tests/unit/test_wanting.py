@@ -97,7 +97,7 @@ def test_a_missing_target_is_asked_for() -> None:
 def test_the_question(action: ActionDefinition, name: str, language: str, line: str) -> None:
     question = ask_for(action, name, language, HERE)
     assert (question.argument, question.line) == (name, line)
-    assert question.instruction.startswith({"de": ("Erfrage", "Frag"), "tr": "Şunu"}.get(language, "Ask"))
+    assert question.instruction.startswith({"de": ("Erfrage", "Frag"), "tr": ("Şunu",)}.get(language, ("Ask",)))
     assert "do not" not in question.line
 
 
