@@ -41,7 +41,7 @@ from npc_runtime.stt.whisper import WhisperEngine
 pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 
 Alike = Callable[[str, str], float]
-CHARACTERS = ["ansel", "barnaby", "brynja", "thora"]
+CHARACTERS = ["ansel", "barnaby", "brynja", "henrike", "thora", "zeynep"]
 LINE = "Which herbs are good for a deep wound?"
 SPOKEN = {name: str(about["text"]) for name, about in json.loads((AUDIO / "fixtures.json").read_text("utf-8")).items()}
 _TELLING = 6
