@@ -9,6 +9,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
+os.environ["NPC_RUNTIME_LANG"] = "en"  # whatever the developer's system speaks; commands inherit it
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -8,6 +8,7 @@ from functools import cache
 
 from npc_runtime.actions.requests import Answer, Outcome, one_line
 from npc_runtime.content.action import ActionDefinition, Scalar
+from npc_runtime.content.told import DEFAULT, base, told
 from npc_runtime.resources import bundled
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -30,13 +31,13 @@ class Account:
     player: str
     """Name of whom the character speaks to."""
     target: str | None = None
-    language: str = "en"
+    language: str = DEFAULT
     """ISO 639-1 code of the character; one without words of its own has the English ones."""
 
     @property
     def deed(self) -> str:
         """The action in words, such as `repair item: iron sword, 40`."""
-        values = [self._named(value) for value in self.args.values()]
+        values = [self._named(value, self._own) for value in self.args.values()]
         if self.target is not None:
             values.append(self._named(self.target))
         name = self.name.replace("_", " ")[:_MOST_VALUE]
@@ -45,38 +46,40 @@ class Account:
     @property
     def result(self) -> str:
         """What the game found out, in words; empty for nothing."""
-        return self._in_words(_table()["words"]["en"])
+        return self._in_words(self._own)
 
     @property
     def words(self) -> str:
         """What is remembered of it."""
-        end = {"done": "done", "failed": "failed", "refused": "not possible", "timed_out": "nothing came of it"}
+        end = told(f"end_{self.outcome.status}", self.language)
         about = self.result or self._why
-        return f"{self.deed} ({end[self.outcome.status]}{f': {about}' if about else ''})"
+        return f"{self.deed} ({end}{f': {about}' if about else ''})"
 
     @property
     def instruction(self) -> str:
         """What a model is told to speak about; empty when all went as planned."""
-        why = f": {self._why}" if self._why else ""
-        match self.outcome.status:
-            case "done":
-                return f"You found out ({self.deed}): {self.result}. Tell {self.player}." if self.result else ""
-            case "refused":
-                return f"You cannot do this now ({self.deed}){why}. Say so."
-            case "failed":
-                return f"You tried this and failed ({self.deed}){why}. Say so."
-            case "timed_out":
-                return f"You tried this and nothing came of it ({self.deed}). Say so."
+        status, deed = self.outcome.status, self.deed
+        if status == "done":
+            found = self.result
+            return told("found", self.language, deed=deed, result=found, player=self.player) if found else ""
+        return told(status, self.language, deed=deed, why=f": {self._why}" if self._why else "")
 
     @property
     def tiding(self) -> str:
         """What the character is told of it later; empty when all went as planned."""
-        outcome = self.outcome
-        if outcome.status == "done" and not self.result:
+        return self._later(self.language)
+
+    @property
+    def report(self) -> str:
+        """The same for whoever makes the game, in English."""
+        return self._later(DEFAULT)
+
+    def _later(self, language: str) -> str:
+        status = self.outcome.status
+        about = self.result if status == "done" else self._why
+        if status == "done" and not about:
             return ""
-        about = self.result if outcome.status == "done" else self._why
-        end = {"done": "You did this", "failed": "You failed at this", "refused": "You could not do this"}
-        return f"{end.get(outcome.status, 'Nothing came of this')} ({self.deed}){f': {about}' if about else ''}."
+        return told(f"later_{status}", language, deed=self.deed, why=f": {about}" if about else "")
 
     def filled(self, line: str) -> str | None:
         """An author's line with what its placeholders stand for; None if one of them has nothing to stand for."""
@@ -155,7 +158,7 @@ def usual(account: Account, number: int) -> str | None:
 
 
 def _of_language(table: Mapping[str, Sequence[str]], language: str) -> Sequence[str]:
-    return table.get(language.partition("-")[0], table["en"])
+    return table.get(base(language), table[DEFAULT])
 
 
 @cache

@@ -12,6 +12,7 @@ from npc_runtime.actions.requests import Outcome
 from npc_runtime.actions.situation import Situation
 from npc_runtime.actions.validate import Rejection, gone
 from npc_runtime.cast import Cast
+from npc_runtime.content.told import told
 
 
 class Answers(Protocol):
@@ -89,7 +90,7 @@ class Aftermath:
         definition = next(one for one in cast.actions if one.name == acted.name)
         here = Situation(scene=cast.now(), player=cast.player, character=cast.id)
         if answers is not None and (missing := gone(acted.args, acted.target, definition, here)):
-            answers.impossible(acted, cast, f"{missing} is not here any more")
+            answers.impossible(acted, cast, told("not_here", cast.character.language, thing=missing))
             return
         emit(acted)
         if answers is not None:

@@ -16,6 +16,8 @@ from npc_runtime.errors import ContentError, InputError, Problem
 APP = "npc-runtime"
 FILE_NAME = "npc-runtime.toml"
 ENV_PREFIX = "NPC_RUNTIME_"
+_SHOWN_IN = "NPC_RUNTIME_LANG"
+"""The language of the command line, which is no setting of the runtime; see `cli.tongue`."""
 
 
 _SECRETS = (("llm", "api_key"), ("stt", "api_key"), ("tts", "api_key"))
@@ -278,7 +280,7 @@ def load(
             if isinstance(values.get(key), str):
                 values[key] = str(path.parent / values[key])
     for name, value in sorted(environ.items()):
-        if name.startswith(ENV_PREFIX):
+        if name.startswith(ENV_PREFIX) and name != _SHOWN_IN:
             _set(values, name[len(ENV_PREFIX) :].lower().replace("__", "."), value)
     for key, value in given.items():
         _set(values, key, value)

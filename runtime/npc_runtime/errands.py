@@ -137,7 +137,7 @@ class Errands:
         if outcome.status != "done":
             self._deeds.undo(cast.id, action.name, action.id)
             self._outgoing.put(
-                events.Notice(code=f"action_{outcome.status}", message=account.tiding, turn=action.turn or None)
+                events.Notice(code=f"action_{outcome.status}", message=account.report, turn=action.turn or None)
             )
         self._wake(action.id, outcome, cast.id, account.tiding)
         if cast.life.goes_on:  # no save game was loaded meanwhile

@@ -139,6 +139,7 @@ class Session:
             player=self.player,
             scene=None,
             thoughts=thoughts,
+            language=character.language,
             context_tokens=self._context_tokens,
         )
         with suppress(EngineError):  # the turn itself will say what is wrong

@@ -21,6 +21,7 @@ from npc_runtime.character.words import content_words
 from npc_runtime.chronicle import Remembered
 from npc_runtime.clock import Clock
 from npc_runtime.content.action import ActionOption
+from npc_runtime.content.told import told
 from npc_runtime.llm import reply
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
 from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, feeling_tag, reply_grammar, speech_grammar
@@ -142,6 +143,7 @@ class Thinking:
                 thoughts=small_thoughts(cast, mindset.facts, mindset.memories, player_line, mindset.instructions)
                 if small
                 else self._thoughts(mindset),
+                language=cast.character.language,
                 context_tokens=self._context_tokens,
                 reply_tokens=reply_tokens,
             ),
@@ -176,10 +178,10 @@ class Thinking:
         known = [fact for fact in mindset.facts if fact not in cast.character.knowledge.facts]
         feeling = phrase(felt.label, felt.strength, affect.named_mood, language)
         return (
-            *((f"You know: {' '.join(known)}",) if known else ()),
-            *((f"You remember: {' '.join(mindset.memories)}",) if mindset.memories else ()),
+            *((told("facts", language, facts=" ".join(known)),) if known else ()),
+            *((told("memories", language, memories=" ".join(mindset.memories)),) if mindset.memories else ()),
             mindset.inner.bond.relationship.told(cast.player.name, language),
-            *((f"You are {feeling}.",) if feeling else ()),
+            *((told("feeling", language, feeling=feeling),) if feeling else ()),
             *mindset.instructions,
         )
 
@@ -299,7 +301,7 @@ def small_thoughts(
         instructions: What its author wants.
     """
     known = facts or relevant_facts(cast.scene.facts, line) or memories
-    return (*((f"You know: {known[0]}",) if known else ()), *instructions)
+    return (*((told("facts", cast.character.language, facts=known[0]),) if known else ()), *instructions)
 
 
 def situation_of(cast: Cast, inner: Inner, clock: Clock) -> Situation:
@@ -347,6 +349,17 @@ def occasion_of(cast: Cast, inner: Inner, clock: Clock, *, number: int, small: b
         among_themselves=cast.among_themselves,
         small=small,
     )
+
+
+def opening_of(cast: Cast, topic: str) -> str:
+    """What a character is told that shall begin to talk with another one.
+
+    Args:
+        cast: Who takes part.
+        topic: What about; empty for anything.
+    """
+    language = cast.character.language
+    return told("open_talk", language, player=cast.player.name, about=topic or told("anything", language))
 
 
 def _silent(event: reply.ParserEvent) -> bool:

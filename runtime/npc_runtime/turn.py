@@ -21,7 +21,7 @@ from npc_runtime.llm.backend import LanguageModel
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.outbox import Outbox
 from npc_runtime.speaking import Pace, Speaking
-from npc_runtime.thinking import Mindset, Thinking, occasion_of
+from npc_runtime.thinking import Mindset, Thinking, occasion_of, opening_of
 from npc_runtime.trace import Trace
 from npc_runtime.wishes import Wishes
 
@@ -176,8 +176,7 @@ class Turn:
             topic: What about; empty for anything.
         """
         self._begin("")
-        about = topic or "what is on your mind"
-        instruction = f"You turn to {self.cast.player.name} and begin to talk about {about}."
+        instruction = opening_of(self.cast, topic)
         self._opening = f"({instruction})"
         await self._guarded(lambda: self._follow(Impulse(self._bearing.inner, (ASK,), (instruction,)), topic))
         await self._make_up()

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from npc_runtime.resources import bundled
+
 pytestmark = pytest.mark.engine
 
 
@@ -32,6 +34,12 @@ def test_it_passes_its_own_test(mod: Path, run_once: Any) -> None:
     (conversation,) = told["conversations"]
     assert [run["seed"] for run in conversation["runs"]] == [1, 2, 3]
     assert all(turn["said"] for run in conversation["runs"] for turn in run["turns"])
+
+
+@pytest.mark.parametrize("character", ["henrike", "zeynep"])
+def test_what_the_engine_decides_is_decided_in_german_and_turkish(character: str, mod: Path, run_once: Any) -> None:
+    done = run_once("test", str(bundled("tests", f"{character}.yaml")), "--seeds", "1", "--json", cwd=mod)
+    assert done.code == 0, done.out
 
 
 def test_what_nobody_would_say_is_missed(mod: Path, run_once: Any) -> None:

@@ -91,7 +91,25 @@ def test_our_own_reasons_are_never_spoken() -> None:
 )
 def test_truth_is_spoken_in_the_characters_language(language: str, words: str) -> None:
     assert account(language=language, result=True).filled("{result}") == words
-    assert account(language=language, result=True).result == "yes"  # the model is told in English
+    assert account(language=language, result=True).result == words
+    assert words in account(language=language).deed
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "later"),
+    [
+        ("de", "misslungen", "Das ist dir misslungen"),
+        ("tr", "Bunu denedin ama başaramadın", "Bunu başaramadın"),
+    ],
+)
+def test_what_a_model_is_told_is_in_the_characters_language(language: str, told: str, later: str) -> None:
+    failed = account("failed", language, message="x9")
+    assert told in failed.instruction and "x9" in failed.instruction
+    assert failed.tiding.startswith(later) and "x9" in failed.tiding
+    assert failed.report.startswith("You failed at this (")  # whoever makes the game reads English
+    for status in STATES:
+        words = account(status, language).words
+        assert not any(english in words for english in ("(done", "(failed", "(not possible", "(nothing"))
 
 
 @pytest.mark.parametrize("language", ["en", "de", "tr"])

@@ -164,7 +164,7 @@ def test_a_picture_goes_into_an_archive_as_its_icon(tmp_path: Path) -> None:
     assert back.picture.to_bytes() == blank((90, 60, 30)).to_bytes()
 
 
-@pytest.mark.parametrize("name", ["ansel", "barnaby", "brynja", "thora"])
+@pytest.mark.parametrize("name", ["ansel", "barnaby", "brynja", "henrike", "thora", "zeynep"])
 def test_our_own_characters_come_back_equal(tmp_path: Path, name: str) -> None:
     out = export(bundled(), name, tmp_path / "out.png")
     assert import_card(out, tmp_path / "mod") == 0

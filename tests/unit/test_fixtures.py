@@ -109,7 +109,7 @@ def test_sounds_without_speech_are_what_the_script_makes(make_audio: ModuleType)
 
 def test_every_character_is_spoken_to() -> None:
     addressed = {entry["character"] for entry in MANIFESTS[FIXTURES].values()} - {""}
-    assert addressed == CHARACTERS
+    assert addressed == CHARACTERS - {"henrike", "zeynep"}  # who speak no English
 
 
 def test_repository_stays_small() -> None:

@@ -88,7 +88,7 @@ def test_a_missing_target_is_asked_for() -> None:
         (BESTELLUNG, "groesse", "de", "Eins fehlt noch, Größe: klein oder groß?"),
         (BESTELLUNG, "preis", "de", "Eins fehlt noch: Preis?"),
         (BESTELLUNG, "warm", "de", "Warm: ja oder nein?"),
-        (SIPARIS, "icki", "tr", "Içecek ne olsun: çay veya ayran?"),
+        (SIPARIS, "icki", "tr", "İçecek ne olsun: çay veya ayran?"),
         (SIPARIS, "adet", "tr", "Kaç tane ne olsun?"),
         (SIPARIS, "soguk", "tr", "Soğuk: evet mi, hayır mı?"),
         (ORDER, "size", "fr", "And the size: small, large or twenty ounce?"),
@@ -97,11 +97,12 @@ def test_a_missing_target_is_asked_for() -> None:
 def test_the_question(action: ActionDefinition, name: str, language: str, line: str) -> None:
     question = ask_for(action, name, language, HERE)
     assert (question.argument, question.line) == (name, line)
-    assert question.instruction.startswith("Ask") and "do not" not in question.line
+    assert question.instruction.startswith({"de": ("Erfrage", "Frag"), "tr": ("Şunu",)}.get(language, ("Ask",)))
+    assert "do not" not in question.line
 
 
 def test_the_instruction_names_the_choices() -> None:
-    assert "size (small, large or twenty ounce)" in ask_for(ORDER, "size", "de", HERE).instruction
+    assert "size (small, large or twenty ounce)" in ask_for(ORDER, "size", "en", HERE).instruction
     many = tuple(Entity(f"axe{n}", f"axe {n}", ("weapon",)) for n in range(50))
     crowded = replace(HERE, scene=Scene(entities=many))
     assert "axe" not in ask_for(ORDER, "item", "en", crowded).instruction

@@ -13,6 +13,7 @@ from npc_runtime.actions.situation import Situation
 from npc_runtime.actions.spoken_words import lexicon, words_of
 from npc_runtime.content.action import TARGET, ActionDefinition, ActionOption, Argument
 from npc_runtime.content.fields import Id
+from npc_runtime.content.told import told
 from npc_runtime.errors import InputError
 
 MOST_CHOICES = 5
@@ -109,7 +110,7 @@ def ask_for(definition: ActionDefinition, name: str, language: str, situation: S
     Args:
         definition: The action.
         name: The argument, or `target`.
-        language: The character's, ISO 639-1; other than German and Turkish lines are English.
+        language: The character's, ISO 639-1; other than German and Turkish are asked and told in English.
         situation: The moment, for what there is to choose from.
     """
     language = language.split("-")[0]
@@ -117,18 +118,18 @@ def ask_for(definition: ActionDefinition, name: str, language: str, situation: S
     written = (argument.description or "") if argument is not None else ""
     what = written.rstrip(".") if written and not written.endswith("?") else name.replace("_", " ")
     choices = _choices(definition, name, argument, situation)
-    told = f" ({_listed(choices, 'en')})" if choices else ""
-    asking = f"Ask: {written}" if written.endswith("?") else f"Ask the player for this: {what}{told}."
-    instruction = f"{asking} Ask only that, in one short question; you cannot do what they want before you know it."
     if written.endswith("?"):
-        return Question(name, instruction, written)
+        return Question(name, told("ask", language, question=written), written)
+    among = f" ({_listed(choices, language)})" if choices else ""
+    instruction = told("ask_for", language, what=f"{what}{among}")
     lines = _OPEN
     if argument is not None and argument.type == "boolean":
         lines = _YES_NO
     elif choices:
         lines = _CLOSED
     line = lines.get(language, lines["en"]).format(what=what, choices=_listed(choices, language))
-    return Question(name, instruction, line[0].upper() + line[1:])
+    first = "İ" if language == "tr" and line[0] == "i" else line[0].upper()
+    return Question(name, instruction, first + line[1:])
 
 
 def begin(

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 from npc_runtime.character.words import folded
 from npc_runtime.content.character import CharacterFile, Control
 from npc_runtime.content.knowledge import Era, KnowledgeFile
+from npc_runtime.content.told import DEFAULT, told
 from npc_runtime.resources import bundled
 
 ERAS: tuple[Era, ...] = get_args(Era)
@@ -227,6 +228,8 @@ class Verdict:
     """What the player said, in the player's words."""
     group: str
     """The group of `worlds.json` it belongs to."""
+    language: str = DEFAULT
+    """Of the character, ISO 639-1."""
 
     @property
     def about_itself(self) -> bool:
@@ -237,8 +240,8 @@ class Verdict:
     def instruction(self) -> str:
         """What the model is told instead."""
         if self.about_itself:
-            return "The player talks strangely. You are who you are and know nothing of machines or games."
-        return f"You have never heard of {self.term} and do not know what it is."
+            return told("unknown_self", self.language)
+        return told("unknown", self.language, term=self.term)
 
 
 def world_of(character: CharacterFile, packs: Sequence[KnowledgeFile] = ()) -> World:
@@ -281,7 +284,7 @@ def judge(line: str, world: World, control: Control) -> Verdict | None:
     if hit is None:
         return None
     term = " ".join(line[tokens[hit.first].start : tokens[hit.last].end].split())[:_LONGEST_TERM]
-    return Verdict(control == "strict", term, groups[places[hit.entry]].name)
+    return Verdict(control == "strict", term, groups[places[hit.entry]].name, world.language)
 
 
 @dataclass(frozen=True, slots=True)

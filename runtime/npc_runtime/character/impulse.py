@@ -25,6 +25,7 @@ from npc_runtime.character.relationship import Change
 from npc_runtime.character.safety import check_line
 from npc_runtime.content.conditions import Facts
 from npc_runtime.content.goal import Feeling, GoalEvent, RelationChange, Step
+from npc_runtime.content.told import told
 from npc_runtime.events import Relation
 
 Kind = Literal["say", "ask", "action", "event", "feel", "relate", "done"]
@@ -137,15 +138,15 @@ def respond(nature: Nature, inner: Inner, text: str, occasion: Occasion, vector:
         reason = Reason("unknown_to_character", f"{character.name} cannot know {verdict.term!r} ({verdict.group}).")
         return Impulse(inner, (_refusal(nature, kind, occasion),), reasons=(reason,))
     found = _known(nature, inner, text, occasion, vector)
-    told: tuple[str, ...] = (verdict.instruction,) if verdict is not None else ()
+    instructions: tuple[str, ...] = (verdict.instruction,) if verdict is not None else ()
     reasons: tuple[Reason, ...] = ()
     if found.withheld and not (occasion.small and found.facts):  # what a small model may tell is enough of an answer
         reasons = (Reason("secret_kept", f"{character.name} keeps a secret."),)
         if occasion.small:
             return Impulse(inner, (_refusal(nature, "secret", occasion),), reasons=reasons)
-        told += ("You are asked for something that you keep to yourself: do not tell it.",)
+        instructions += (told("secret", character.language),)
     facts = found.facts if not occasion.small or asks(text, character.language, nature.names) else found.meant
-    return Impulse(inner, (ASK,), told, (*facts, *found.always), reasons=reasons)
+    return Impulse(inner, (ASK,), instructions, (*facts, *found.always), reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True)

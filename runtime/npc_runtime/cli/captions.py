@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from npc_runtime import events
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 
 _CALM = "neutral", "normal"
 """The emotion that needs no mention as long as there was no other."""
@@ -77,7 +78,7 @@ class Captions:
                 self._by(event.turn, f"({event.text})")
             case events.Action():
                 values = "".join(f" {key}={value}" for key, value in event.args.items())
-                asks = "  (the game must confirm)" if event.needs_confirm else ""
+                asks = f"  ({shown('the game must confirm')})" if event.needs_confirm else ""
                 self._by(event.turn, f"→ {event.name}{values}{asks}")
             case events.Notice():
                 self.trouble("notice", event.message, event.hint)
@@ -94,9 +95,7 @@ class Captions:
         """Say on stderr what is wrong, and what to do about it."""
         self._clear()
         console.flush()
-        console.log(f"{kind}: {message}")
-        if hint:
-            console.log(f"  fix: {hint}")
+        console.trouble(kind, shown(message), shown(hint))
 
     def _heard(self, event: events.Heard) -> None:
         if not event.final:
@@ -105,10 +104,10 @@ class Captions:
             self._typed.remove(event.text)
         elif event.text:
             self._speaker = -1
-            self._line(f"You: {event.text}")
+            self._line(f"{shown('You')}: {event.text}")
         elif event.reason == "unclear":
             self._speaker = -1
-            self._line("You: (not understood)")
+            self._line(f"{shown('You')}: ({shown('not understood')})")
         elif self._unfinished:
             self._clear()
             console.flush()
@@ -121,10 +120,10 @@ class Captions:
             if self._open:
                 self._clear()
             width = _width()
-            line = f"You: {text} …"
+            line = f"{shown('You')}: {text} …"
             while text and cell_len(line) > width:  # the newest words are the last
                 text = text[1:]
-                line = f"You: … {text} …"
+                line = f"{shown('You')}: … {text} …"
             sys.stdout.write("\r" + set_cell_size(line, width))
             self._unfinished = True
             console.flush()
@@ -132,7 +131,8 @@ class Captions:
     def _feel(self, event: events.Emotion) -> None:
         label, strength = feeling = event.label, event.strength
         if self._feelings.get(event.character, _CALM) != feeling:
-            words = label.replace("_", " ") if strength == "normal" else f"{strength} {label.replace('_', ' ')}"
+            feeling_word = shown(label.replace("_", " "))
+            words = feeling_word if strength == "normal" else f"{shown(strength)} {feeling_word}"
             self._changed[event.character] = f"[{words}] "
         self._feelings[event.character] = feeling
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.content.cards import card_file, store
 from npc_runtime.content.cards.card import Version, read
 from npc_runtime.content.cards.card_json import text_of
@@ -40,15 +41,16 @@ def import_card(file: Path, content: Path, *, id: str = "", language: str = "", 
     plan = store.plan(card, content, id=id, stem=file.stem, language=language)
     store.carry_out(plan, force=force)
     facts = f" with {plan.facts} fact{'' if plan.facts == 1 else 's'} from its lorebook" if plan.facts else ""
-    console.out(f"Imported {one_line(plan.name)} as `{plan.id}`{facts}:")
+    console.out(shown(f"Imported {one_line(plan.name)} as `{plan.id}`{facts}:"))
     for path in plan.paths:
         console.out(f"  {path}")
     for note in plan.notes:
-        console.out(f"note: {note}")
+        console.out(f"{shown('note')}: {shown(note)}")
     if creators := one_line(text_of(card.data, "creator_notes")):
-        console.out(f"The card's creator says: {split(creators, _LONGEST_NOTES)[0]}")
+        says = shown("The card's creator says")
+        console.out(f"{says}: {split(creators, _LONGEST_NOTES)[0]}")
     if card.lorebook is None:
-        console.out(f"Talk: npc-runtime talk {plan.id} --content {content}")
+        console.out(shown(f"Talk: npc-runtime talk {plan.id} --content {content}"))
     return 0
 
 
@@ -95,14 +97,15 @@ def export_card(
     for pack in character.knowledge.packs:
         found = next((known for folder in roots if (known := store.read_pack(folder, pack)) is not None), None)
         if found is None:
-            console.out(f"note: there is no knowledge pack `{pack}`; the card goes without its facts.")
+            note = shown(f"there is no knowledge pack `{pack}`; the card goes without its facts.")
+            console.out(f"{shown('note')}: {note}")
         else:
             packs[pack] = found
     json = write_card(character, packs, base)
     notes = card_file.write(target, json, base, version=wanted, modified=modified)
-    console.out(f"Wrote {character.name} to {target}.")
+    console.out(shown(f"Wrote {character.name} to {target}."))
     for note in notes:
-        console.out(f"note: {note}")
+        console.out(f"{shown('note')}: {shown(note)}")
     return 0
 
 

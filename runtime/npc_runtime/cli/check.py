@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from npc_runtime.cli import console
 from npc_runtime.cli.check_goals import impossible
 from npc_runtime.cli.check_knowledge import knowledge_warnings
 from npc_runtime.cli.check_languages import language_problems, language_warnings
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import FILE_NAME, Settings, load, problems
 from npc_runtime.content.content_file import KINDS, ContentFile, read
 from npc_runtime.content.conversation_check import conversation_problems
@@ -55,9 +57,9 @@ def check(paths: Sequence[Path]) -> int:
         doubtful.update(doubt for file in together for doubt in knowledge_warnings(file, library))
         doubtful.update(_languages(root, together, wrong))
     for problem in sorted(wrong):
-        sys.stdout.write(f"{problem}\n")
+        sys.stdout.write(f"{console.problem(problem)}\n")
     for problem in sorted(doubtful - wrong):
-        sys.stdout.write(_labelled("warning", problem))
+        sys.stdout.write(f"{console.problem(problem, 'warning')}\n")
     sys.stdout.write(_summary(len(files) + len(settings), len(wrong), len(doubtful - wrong)) + "\n")
     return 1 if wrong else 0
 
@@ -83,12 +85,8 @@ def _languages(root: Path, files: Sequence[ContentFile], wrong: set[Problem]) ->
         yield from language_warnings(file, settings, known)
 
 
-def _labelled(label: str, problem: Problem) -> str:
-    return f"{Problem(problem.file, problem.line, problem.column, f'{label}: {problem.message}', problem.hint)}\n"
-
-
 def _summary(files: int, problems: int, warnings: int) -> str:
     checked = f"{files} file{'' if files == 1 else 's'} checked"
     found = f"{problems} problem{'' if problems == 1 else 's'}" if problems else "all good"
-    doubts = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
-    return f"{checked}, {found}{doubts}"
+    doubts = f"{warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+    return shown(checked) + ", " + shown(found) + (f", {shown(doubts)}" if doubts else "")

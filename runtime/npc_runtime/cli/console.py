@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from npc_runtime.errors import NpcError
+from npc_runtime.cli.tongue import shown
+from npc_runtime.errors import ContentError, NpcError, Problem
 
 
 def prepare() -> None:
@@ -60,9 +61,33 @@ def log(text: str) -> None:
     sys.stderr.flush()
 
 
+def problem(found: Problem, label: str = "") -> str:
+    """A mistake in a file as a line for the person: the place, which editors jump to, comes first.
+
+    Args:
+        found: The mistake.
+        label: What kind of mistake it is.
+    """
+    message = f"{shown(label)}: {shown(found.message)}" if label else shown(found.message)
+    return str(Problem(found.file, found.line, found.column, message, shown(found.hint)))
+
+
+def trouble(kind: str, message: str, hint: str) -> None:
+    """Say on stderr what is wrong, and what to do about it.
+
+    Args:
+        kind: `error` or `notice`.
+        message: In the person's language.
+        hint: In the person's language; empty for none.
+    """
+    log(f"{shown(kind)}: {message}")
+    if hint:
+        log(f"  {shown('fix')}: {hint}")
+
+
 def fail(error: NpcError) -> NoReturn:
     """Say what is wrong and what to do about it, and end the command."""
-    log(f"error: {error.message}")
-    if error.hint:
-        log(f"  fix: {error.hint}")
+    several = error.problems if isinstance(error, ContentError) else ()
+    message = "\n".join(map(problem, several)) or shown(error.message)
+    trouble("error", message, shown(error.hint))
     raise SystemExit(error.exit_code)

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import Settings
 from npc_runtime.content.content_file import ContentFile, read
 from npc_runtime.content.conversation import ConversationTest
@@ -92,7 +93,7 @@ def run(request: Request, settings: Settings) -> int:
 
     if any(not part.verdict.problems for part in parts):
         if not request.json:
-            console.log("Loading the model …")
+            console.log(shown("Loading the model …"))
         anyio.run(play_all)
     else:
         for part in parts:
@@ -103,7 +104,7 @@ def run(request: Request, settings: Settings) -> int:
         about = {"passed": passed, "seeds": request.seeds, "pass_rate": request.pass_rate, "conversations": told}
         console.out(json.dumps(about, ensure_ascii=False, indent=2))
     else:
-        console.out(summary(verdicts, request.seeds, request.pass_rate))
+        console.out(shown(summary(verdicts, request.seeds, request.pass_rate)))
     return 0 if passed else 1
 
 

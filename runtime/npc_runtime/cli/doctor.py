@@ -23,6 +23,7 @@ from npc_runtime.character.memory.inspection import inspect
 from npc_runtime.character.memory.lexicon import Lexicon
 from npc_runtime.cli import console, demo
 from npc_runtime.cli.failure import package, readable
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.engines import running
@@ -69,13 +70,13 @@ def doctor(library: Library, settings: Settings, *, as_json: bool = False) -> in
         console.out(json.dumps({"ok": not bad, "findings": [asdict(finding) for finding in findings]}, indent=2))
         return 3 if bad else 0
     signs = {"ok": "ok  ", "note": "note", "bad": "FIX "}
-    width = max(len(finding.subject) for finding in findings)
+    width = max(len(shown(finding.subject)) for finding in findings)
     for finding in findings:
-        console.out(f"{signs[finding.state]}  {finding.subject:{width}}  {finding.message}")
+        console.out(f"{signs[finding.state]}  {shown(finding.subject):{width}}  {shown(finding.message)}")
         if finding.fix:
-            console.out(f"      {'':{width}}  → {finding.fix}")
+            console.out(f"      {'':{width}}  → {shown(finding.fix)}")
     console.out()
-    console.out("The demo cannot run until the lines marked FIX are done." if bad else "The demo works here.")
+    console.out(shown("The demo cannot run until the lines marked FIX are done." if bad else "The demo works here."))
     return 3 if bad else 0
 
 

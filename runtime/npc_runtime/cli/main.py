@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from npc_runtime import __version__
-from npc_runtime.cli import console
+from npc_runtime.cli import console, tongue
 from npc_runtime.cli.failure import readable
 from npc_runtime.cli.memory_app import memory_app
 from npc_runtime.cli.options import Content, Json, State, library_for, settings_for
@@ -46,6 +46,7 @@ Wav = Annotated[Path | None, typer.Option("--wav", help="What the player says: W
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    lang: Annotated[str, typer.Option("--lang", help="Language of what is shown: en, de or tr.")] = "",
 ) -> None:
     if version:
         console.out(f"npc-runtime {__version__}")
@@ -361,7 +362,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str], *, debug: bool) -> None:
     try:
         try:
-            app(arguments, standalone_mode=True)
+            arguments = tongue.use(arguments)
+            command = typer.main.get_command(app)
+            tongue.localise(command)
+            command(arguments, prog_name="npc-runtime", standalone_mode=True)
         finally:
             console.flush()
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from npc_runtime.character.memory.inspection import inspect
 from npc_runtime.character.memory.records import Fact
 from npc_runtime.character.memory.store import MemoryStore
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.content.library import Library
 from npc_runtime.errors import InputError, NpcError, UsageError
 from npc_runtime.files import whole_file
@@ -45,7 +46,7 @@ def show(
     for npc, whom in _pairs(found):
         of = {key: [row for row in found[key] if (row["npc"], row["player"]) == (npc, whom)] for key in _PARTS}
         who = f"{names[npc]} ({npc})" if npc in names else npc
-        console.out(f"{who} {f'with {whom}' if whom is not None else 'with nobody in particular'}")
+        console.out(f"{who} {shown(f'with {whom}' if whom is not None else 'with nobody in particular')}")
         for line in _lines(of, limit):
             console.out(f"  {line}")
         console.out()
@@ -78,7 +79,7 @@ def export(
         return 0
     with whole_file(out) as part:
         part.write_text(f"{text}\n", encoding="utf-8", newline="\n")
-    console.out(f"Wrote {out}.")
+    console.out(shown(f"Wrote {out}."))
     return 0
 
 
@@ -110,7 +111,7 @@ def forget(library: Library, folder: Path, character: str, *, player: str | None
                 console.out("Nothing was removed.")
                 return 1
         gone = store.forget(npc, player)
-    console.out(f"Removed {what}: {gone} experience{'' if gone == 1 else 's'}.")
+    console.out(shown(f"Removed {what}: {gone} experience{'' if gone == 1 else 's'}."))
     return 0
 
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from npc_runtime.cli.tongue import shown
 from npc_runtime.errors import InputError, ModelError, NpcError
 from npc_runtime.models.fetch import Progress
 from npc_runtime.models.fit import CONTEXT_TOKENS, GAME_RESERVE, Fit, Verdict, fit_together, gib
@@ -40,18 +41,17 @@ def list_models(*, cache: Path, json_output: bool = False) -> int:
     rows = [
         (
             entry.id + (" *" if entry.default else ""),
-            KIND_NAMES[entry.kind],
-            ", ".join(entry.languages) if len(entry.languages) <= 3 else f"{len(entry.languages)} languages",
+            shown(KIND_NAMES[entry.kind]),
+            ", ".join(entry.languages) if len(entry.languages) <= 3 else shown(f"{len(entry.languages)} languages"),
             megabytes(entry.size),
             entry.licence,
-            {"package": "installed", "cache": "pulled"}.get(model.origin, "") if model else "not here",
+            shown({"package": "installed", "cache": "pulled"}.get(model.origin, "") if model else "not here"),
         )
         for entry, model in found
     ]
     _table(("model", "what", "languages", "size", "licence", "state"), rows)
-    typer.echo(
-        "\n* used unless another one is chosen, if it knows the language. `npc-runtime models pull MODEL` fetches one."
-    )
+    used = "* used unless another one is chosen, if it knows the language. `npc-runtime models pull MODEL` fetches one."
+    typer.echo(f"\n{shown(used)}")
     for entry, _ in found:
         if entry.note:
             typer.echo(f"{entry.id}: {entry.note}")
@@ -74,7 +74,7 @@ def pull(ids: Sequence[str], *, cache: Path, source: Source = "auto") -> int:
     if not ids:
         entries = [entry for entry in _defaults(registry) if not _where(entry, cache, registry)]
         if not entries:
-            typer.echo("Every default model is on this machine.")
+            typer.echo(shown("Every default model is on this machine."))
     for entry in entries:
         with showing(entry) as progress:
             folder = pull_one(entry, cache=cache, source=source, progress=progress, on_wait=partial(_waiting, entry.id))
@@ -108,17 +108,17 @@ def verify(ids: Sequence[str] = (), *, cache: Path) -> int:
                 hint = "reinstall its package" if model.origin == "package" else f"npc-runtime models pull {entry.id}"
                 Verdicts(cache).check(path, file, hint=hint, force=True)
         except MissingModelError as error:
-            rows.append((entry.id, "not here", ""))
+            rows.append((entry.id, shown("not here"), ""))
             if ids:
                 problems.append(error)
         except NpcError as error:
-            rows.append((entry.id, "damaged", ""))
+            rows.append((entry.id, shown("damaged"), ""))
             problems.append(error)
         else:
-            rows.append((entry.id, "right", str(model.path)))
+            rows.append((entry.id, shown("right"), str(model.path)))
     _table(("model", "state", "path"), rows)
     for problem in problems:
-        typer.echo(str(problem), err=True)
+        typer.echo(shown(problem.message) + (f" ({shown(problem.hint)})" if problem.hint else ""), err=True)
     return 3 if problems else 0
 
 
@@ -154,12 +154,14 @@ def fit(
     if json_output:
         typer.echo(json.dumps(_fit_json(here, reserve, fits, together), indent=2))
         return 0
-    typer.echo(_describe(here, reserve))
+    typer.echo(shown(_describe(here, reserve)))
     rows = [
-        (result.id, verdict.level, gib(verdict.need), verdict.reason) for result in fits for verdict in _both(result)
+        (result.id, shown(verdict.level), gib(verdict.need), shown(verdict.reason))
+        for result in fits
+        for verdict in _both(result)
     ]
     if not ids:
-        rows.append(("the defaults together", together.level, gib(together.need), together.reason))
+        rows.append((shown("the defaults together"), shown(together.level), gib(together.need), shown(together.reason)))
     _table(("model", "verdict", "needs", "why"), rows)
     return 0
 
@@ -184,7 +186,7 @@ def offer_pull(missing: MissingModelError, *, cache: Path, interactive: bool) ->
     if entry.note:
         typer.echo(entry.note, err=True)
     question = f"{entry.title} is not on this machine. Download it ({megabytes(entry.size)}, {entry.licence})?"
-    if not typer.confirm(question, default=True, err=True):
+    if not typer.confirm(shown(question), default=True, err=True):
         return False
     return pull([entry.id], cache=cache) == 0
 
@@ -206,13 +208,13 @@ def showing(entry: ModelEntry) -> Iterator[Progress]:
         step = done * 100 // total // _STEP
         if step > told:
             told = step
-            typer.echo(f"{entry.id}: {done / 1e6:.0f} of {total / 1e6:.0f} MB ({step * _STEP} %)", err=True)
+            typer.echo(shown(f"{entry.id}: {done / 1e6:.0f} of {total / 1e6:.0f} MB ({step * _STEP} %)"), err=True)
 
     yield line
 
 
 def _waiting(model_id: str) -> None:
-    typer.echo(f"{model_id}: another process is fetching it; waiting", err=True)
+    typer.echo(shown(f"{model_id}: another process is fetching it; waiting"), err=True)
 
 
 def _where(entry: ModelEntry, cache: Path, registry: Registry) -> LocatedModel | None:
@@ -277,15 +279,19 @@ def _as_json(entry: ModelEntry, model: LocatedModel | None) -> dict[str, object]
     }
 
 
+def _colours() -> dict[str, str]:
+    return {shown(level): colour for level, colour in _COLOURS.items()}
+
+
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on a terminal; elsewhere the same cells with tabs between them, which scripts can cut."""
     if not sys.stdout.isatty():
-        for row in (header, *rows):
+        for row in ([shown(name) for name in header], *rows):
             typer.echo("\t".join(row))
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, name in enumerate(header):
-        table.add_column(name, overflow="fold", no_wrap=number == 0)
+        table.add_column(shown(name), overflow="fold", no_wrap=number == 0)
     for row in rows:
-        table.add_row(*(f"[{colour}]{cell}" if (colour := _COLOURS.get(cell)) else cell for cell in row))
+        table.add_row(*(f"[{colour}]{cell}" if (colour := _colours().get(cell)) else cell for cell in row))
     Console().print(table)

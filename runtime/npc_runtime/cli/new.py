@@ -9,6 +9,7 @@ from string import Template
 from pydantic import TypeAdapter, ValidationError
 
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import FILE_NAME
 from npc_runtime.content.fields import FORMATS, NAME, Name
 from npc_runtime.content.yaml_scalars import resolve
@@ -55,10 +56,10 @@ def new(folder: Path, name: str, *, force: bool) -> int:
             part.write_text(text, encoding="utf-8", newline="\n")
         written.append(inner)
     for inner in written:
-        console.out(f"wrote {folder / inner}")
+        console.out(shown(f"wrote {folder / inner}"))
     for inner in kept:
-        console.out(f"kept  {folder / inner}, which was there already")
-    console.out(f'Try it: npc-runtime talk --content "{folder}" {id}')
+        console.out(shown(f"kept  {folder / inner}, which was there already"))
+    console.out(shown(f'Try it: npc-runtime talk --content "{folder}" {id}'))
     return 0
 
 

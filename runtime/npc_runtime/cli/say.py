@@ -11,6 +11,7 @@ import anyio
 
 from npc_runtime import __version__, events
 from npc_runtime.cli import console, output, playback
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
@@ -88,7 +89,7 @@ def say(request: Request, library: Library, settings: Settings) -> int:
 
     with output.prepared(request.out) as folder:
         if not request.json:
-            console.log("Loading the models …")
+            console.log(shown("Loading the models …"))
         anyio.run(exchange)
         paths = _write(folder, said, character, request)
     if not request.json:
@@ -96,7 +97,8 @@ def say(request: Request, library: Library, settings: Settings) -> int:
         console.out()
         if request.play and console.interactive():
             playback.play(*output.reply_audio(said))
-        console.out(f"Open {paths[-1]} in a browser; beside it: {', '.join(path.name for path in paths[:-1])}")
+        beside = ", ".join(path.name for path in paths[:-1])
+        console.out(shown(f"Open {paths[-1]} in a browser; beside it: {beside}"))
     return EngineError.exit_code if any(isinstance(event, events.Error) for event in said) else 0
 
 
@@ -135,26 +137,29 @@ def _write(folder: Path, said: Sequence[events.Event], character: CharacterFile,
 def _print(said: Sequence[events.Event], character: CharacterFile) -> None:
     """The exchange as a person reads it."""
     name = character.name
-    width = max(len(name), len("You")) + 2
+    you = shown("You")
+    width = max(len(name), len(you)) + 2
     for event in said:
         match event:
             case events.Heard(text=""):
-                console.out(f"{'You':{width}}(nothing was said: {(event.reason or 'silence').replace('_', ' ')})")
+                why = shown((event.reason or "silence").replace("_", " "))
+                console.out(f"{you:{width}}({shown(f'nothing was said: {why}')})")
             case events.Heard():
-                console.out(f"{'You':{width}}{event.text}")
+                console.out(f"{you:{width}}{event.text}")
             case events.Emotion():
-                console.out(f"{name:{width}}[{event.label}, {event.strength}; mood {event.mood.label}]")
+                feeling = f"{shown(event.label.replace('_', ' '))}, {shown(event.strength)}"
+                console.out(f"{name:{width}}[{feeling}; {shown('mood')} {shown(event.mood.label)}]")
             case events.Narration():
                 console.out(f"{'':{width}}({event.text})")
             case events.Say():
                 console.out(f"{'':{width}}{event.text}")
             case events.Action():
                 values = " ".join(f"{key}={value}" for key, value in event.args.items())
-                asks = "  (the game must confirm)" if event.needs_confirm else ""
+                asks = f"  ({shown('the game must confirm')})" if event.needs_confirm else ""
                 console.out(f"{'':{width}}→ {event.name} {values}".rstrip() + asks)
             case events.Notice() | events.Error():
-                fix = f" ({event.hint})" if event.hint else ""
-                console.out(f"{'':{width}}! {event.message}{fix}")
+                fix = f" ({shown(event.hint)})" if event.hint else ""
+                console.out(f"{'':{width}}! {shown(event.message)}{fix}")
             case events.TurnEnd():
                 console.out()
                 console.out(_waterfall(event, _speech_ms(said)))
@@ -174,6 +179,6 @@ def _waterfall(end: events.TurnEnd, speech_ms: float) -> str:
         "first_audio_ms": "first sound",
         "total_ms": "all done",
     }
-    marks = [f"{label} {end.timings[key] / 1000:.2f} s" for key, label in names.items() if key in end.timings]
+    marks = [f"{shown(label)} {end.timings[key] / 1000:.2f} s" for key, label in names.items() if key in end.timings]
     model = f"  [{end.usage.model}, {end.usage.completion_tokens} tokens]" if end.usage else ""
-    return f"After you stopped: {', '.join(marks)}; {speech_ms / 1000:.1f} s of speech{model}"
+    return shown(f"After you stopped: {', '.join(marks)}; {speech_ms / 1000:.1f} s of speech") + model

@@ -12,6 +12,7 @@ from functools import partial
 import anyio
 
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.lane import stuck_lanes
@@ -42,22 +43,22 @@ def serve(library: Library, settings: Settings, *, as_json: bool = False, seed: 
     asked = settings.server
     rule = gate(asked.host, token=asked.token, origins=asked.allowed_origins)
     for problem in library.problems:
-        console.log(f"! {problem}")
+        console.log(f"! {console.problem(problem)}")
     sock = bind(asked.host, asked.port)
 
     def ready(url: str) -> None:
         line = {"ready": True, "url": url, "pid": os.getpid()}
-        where = url
+        text = f"npc-runtime is ready at {url} (Ctrl+C ends it)"
         if asked.mailbox is not None:
             line["mailbox"] = str(asked.mailbox)
-            where += f" and in {asked.mailbox}"
-        console.out(json.dumps(line) if as_json else f"npc-runtime is ready at {where} (Ctrl+C ends it)")
+            text = f"npc-runtime is ready at {url} and in {asked.mailbox} (Ctrl+C ends it)"
+        console.out(json.dumps(line) if as_json else shown(text))
         sys.stdout.flush()
 
     before = stuck_lanes()
     with sock, FileMailbox(asked.mailbox) if asked.mailbox is not None else nullcontext() as mailbox:
         if not as_json:
-            console.log("Loading the models …")
+            console.log(shown("Loading the models …"))
         room = partial(open_room, library, settings, seed=seed)
         anyio.run(_serve, room, partial(_service, rule, sock, asked.limits, mailbox), ready)
     if stuck_lanes() > before:  # an orderly end would tear the engine out of its native call, and abort

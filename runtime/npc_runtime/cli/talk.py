@@ -13,6 +13,7 @@ from npc_runtime.audio.device import own_rate
 from npc_runtime.audio.microphone import Microphone
 from npc_runtime.cli import console, demo
 from npc_runtime.cli.captions import Captions
+from npc_runtime.cli.tongue import shown
 from npc_runtime.cli.typed import Typed, by_hand
 from npc_runtime.errors import EngineError, InputError, NpcError, SetupError
 from npc_runtime.server.live import LiveSession, Room
@@ -70,8 +71,8 @@ def talk(
     """
     voice = listens(text=text)
     if by_hand() and not voice and not text:
-        console.log("There is no microphone here: type what you say.")
-    console.log("Loading the models …")
+        console.log(shown("There is no microphone here: type what you say."))
+    console.log(shown("Loading the models …"))
     return anyio.run(_talk, room, character, voice, play and by_hand())
 
 
@@ -92,7 +93,7 @@ async def _talk(room: Callable[[], AbstractAsyncContextManager[Room]], character
             conversation = _Conversation(session, names, voice=voice, heard=heard)
             if by_hand():
                 how = "Speak, or type a line" if voice else "Type a line"
-                console.log(f"{how} to talk to {names.get(whom, whom)}; {_QUIT} or Ctrl+C ends it.")
+                console.log(shown(f"{how} to talk to {names.get(whom, whom)}; {_QUIT} or Ctrl+C ends it."))
             await conversation.run()
     return conversation.code if conversation is not None else 0
 
@@ -109,8 +110,7 @@ async def _enter(room: Room, stack: AsyncExitStack, *, play: bool) -> tuple[Live
         try:
             return await stack.enter_async_context(room.open_session(_hello("device"))), True
         except SetupError as error:
-            console.log(f"notice: {error.message}")
-            console.log(f"  fix: {error.hint}")
+            console.trouble("notice", shown(error.message), shown(error.hint))
     return await stack.enter_async_context(room.open_session(_hello("none"))), False
 
 

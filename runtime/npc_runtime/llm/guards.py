@@ -23,10 +23,16 @@ i cannot provide assistance|violates my guidelines|against my guidelines|against
 als ki|als eine ki|als künstliche intelligenz|als eine künstliche intelligenz|als sprachmodell|als ein sprachmodell
 als ki-sprachmodell|als ki-assistent|als ki-modell|als großes sprachmodell|ich bin eine ki|ich bin nur eine ki
 ich bin ein sprachmodell|ich bin ein ki-sprachmodell|ich bin eine künstliche intelligenz|meine trainingsdaten
-ich kann diese anfrage nicht|ich kann bei dieser anfrage nicht|ich kann ihnen dabei nicht behilflich sein
+ich bin ein chatbot|ich bin nur ein chatbot|ich bin ein computerprogramm|ich bin nur ein computerprogramm
+als virtueller assistent|als virtuelle assistentin|als digitaler assistent|als digitale assistentin
+als textbasierte ki|von openai entwickelt|von openai trainiert|meine programmierung|gegen meine richtlinien
+verstößt gegen meine richtlinien|ich kann diese anfrage nicht
+ich kann bei dieser anfrage nicht|ich kann ihnen dabei nicht behilflich sein
 yapay zeka olarak|bir yapay zeka|bir yapay zekayım|yapay zeka modeliyim|yapay zeka dil modeli|yapay zeka asistanı
 dil modeli olarak|bir dil modeli|bir dil modeliyim|büyük bir dil modeliyim|bu isteği yerine getiremem
-bu konuda yardımcı olamam|bu talebi yerine getiremem
+yapay zeka asistanıyım|yapay zeka asistanı olarak|yapay zeka programıyım|bir sohbet botuyum|bir bilgisayar programıyım
+sanal asistan olarak|sanal bir asistanım|bir sanal asistanım|openai tarafından|eğitim verilerim|eğitim verilerime
+yönergelerime aykırı|bu konuda yardımcı olamam|bu talebi yerine getiremem
 """
 """Phrases with which models drop the role; our own list. They match whole words, whatever the marks between them."""
 

@@ -1,10 +1,12 @@
 """Emotion labels: the 19 that the runtime knows, and the words that models write instead of them."""
 
 import difflib
+import json
 import math
 from functools import lru_cache
 
 from npc_runtime.events import EMOTION_LABELS, EmotionLabel, Strength
+from npc_runtime.resources import bundled
 
 STRENGTHS: tuple[Strength, ...] = ("weak", "normal", "strong")
 
@@ -59,17 +61,31 @@ _STRENGTH_WORDS: dict[Strength, str] = {
 }
 _STRENGTH_OF: dict[str, Strength] = {word: name for name, words in _STRENGTH_WORDS.items() for word in words.split()}
 
+_FOREIGN_LABEL_OF: dict[str, EmotionLabel] = {}
+"""What models write that think in the character's language, German or Turkish: `assets/text/emotion_words.json`."""
+for _table in json.loads(bundled("assets", "text", "emotion_words.json").read_text(encoding="utf-8")).values():
+    for _label in EMOTION_LABELS:
+        _FOREIGN_LABEL_OF |= dict.fromkeys(_table["labels"][_label].split(), _label)
+    for _name in STRENGTHS:
+        _STRENGTH_OF |= dict.fromkeys(_table["strengths"][_name].split(), _name)
+
 _CLOSE = 0.8
 """Similarity (difflib ratio) from which a misspelt word counts as the known one."""
 
 
 def _normal(word: str) -> str:
-    return word.strip(" _-").casefold().replace("-", "_").replace(" ", "_")
+    return _small(word.strip(" _-")).replace("-", "_").replace(" ", "_")
+
+
+def _small(word: str) -> str:
+    """Small letters, with one spelling for the Turkish dotted and dotless i and for German ß."""
+    return word.replace("İ", "i").casefold().replace("ı", "i")
 
 
 def known_label(word: str) -> EmotionLabel | None:
     """The label of a word that is a label or one of its synonyms, exactly; None otherwise."""
-    return _LABEL_OF.get(_normal(word))
+    key = _normal(word)
+    return _LABEL_OF.get(key) or _FOREIGN_LABEL_OF.get(key)
 
 
 @lru_cache(maxsize=256)
@@ -84,17 +100,18 @@ def nearest_label(word: str) -> EmotionLabel | None:
         close.
     """
     key = _normal(word)[:40]
-    if key in _LABEL_OF:
-        return _LABEL_OF[key]
-    if len(key) < 4:
-        return None
-    close = difflib.get_close_matches(key, _LABEL_OF, n=1, cutoff=_CLOSE)
-    return _LABEL_OF[close[0]] if close else None
+    known = known_label(key)
+    if known is not None or len(key) < 4:
+        return known
+    for table in (_LABEL_OF, _FOREIGN_LABEL_OF):
+        if close := difflib.get_close_matches(key, table, n=1, cutoff=_CLOSE):
+            return table[close[0]]
+    return None
 
 
 def strength_of(word: str) -> Strength | None:
     """The strength of a word (`very`), a number (1 to 3, clamped) or a fraction of 1; None if it means none."""
-    key = word.strip().casefold()
+    key = _small(word.strip())
     if key in _STRENGTH_OF:
         return _STRENGTH_OF[key]
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from npc_runtime.content.action import ActionDefinition, ActionOption
 from npc_runtime.content.character import CharacterFile
+from npc_runtime.content.told import DEFAULT, base, speaks, told
 from npc_runtime.content.wording import content_words, overlap
 from npc_runtime.llm.backend import Message
 from npc_runtime.scene import Player, Scene
@@ -23,13 +24,6 @@ _PLAYER_SHARE = 0.25
 """Of the window that the player's words may fill: what is longer is cut."""
 _SYSTEM_SHARE = 0.5
 """Of the window that the unchanging part may fill: a richer persona is told in short."""
-
-
-_INTRODUCTIONS = {
-    "en": ("Who are you?", "I am {name}."),
-    "de": ("Wer bist du?", "Ich bin {name}."),
-    "tr": ("Kimsin?", "Ben {name}."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +44,43 @@ def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition],
             beside the player's words.
     """
     persona, style = character.persona, character.style
-    lines = [f"You are {character.name}. {persona.summary.strip()}"]
+    language = character.language
+    lines = [told("you_are", language, name=character.name, summary=persona.summary.strip())]
     if style.tone:
-        lines.append(f"You are {style.tone}.")
+        lines.append(told("tone", language, tone=style.tone))
     if small:
         return " ".join(lines)
     if persona.motivation:
-        lines.append(f"What you want: {persona.motivation.strip()}")
+        lines.append(told("motivation", language, motivation=persona.motivation.strip()))
     lines += _depth(character)
-    lines.append(
-        f"Answer as {character.name.split()[0]}, in your own voice, in {_sentences(style.max_sentences)} at most."
-    )
-    lines.append("Begin with a feeling, like [emotion anger strong] or [emotion joy weak].")
+    most = _sentences(style.max_sentences, language)
+    lines.append(told("answer", language, name=character.name.split()[0], sentences=most))
+    if not speaks(language):
+        lines.append(told("other_language", language, code=base(language)))
+    lines.append(told("begin", language))
     if actions:
-        lines.append("End with an action only if you do it now:")
+        lines.append(told("actions", language))
         lines += [f"{_form(action)} {action.description}" for action in actions]
     return "\n".join(lines)
 
 
 def introduction(character: CharacterFile) -> tuple[Exchange, ...]:
     """A first exchange that shows a small model who it is and how it talks; it understands that better than rules."""
-    question, answer = _INTRODUCTIONS.get(character.language, _INTRODUCTIONS["en"])
+    language = character.language
     sample = "".join(f" {line}" for line in character.style.sample_lines[:1])
-    return (Exchange(question, answer.format(name=character.name) + sample),)
+    return (Exchange(told("question", language), told("introduction", language, name=character.name) + sample),)
 
 
 def _depth(character: CharacterFile) -> list[str]:
-    persona = character.persona
-    lines = [f"Your flaws: {', '.join(persona.flaws)}."] if persona.flaws else []
+    persona, language = character.persona, character.language
+    lines = [told("flaws", language, flaws=", ".join(persona.flaws))] if persona.flaws else []
     if character.style.sample_lines:
-        lines.append("You talk like this: " + " ".join(character.style.sample_lines))
+        lines.append(told("samples", language, lines=" ".join(character.style.sample_lines)))
     if persona.backstory:
         lines.append(persona.backstory.strip())
     if character.knowledge.facts:
-        lines.append("You know: " + " ".join(character.knowledge.facts))
-    lines.append("You live in this world and know of no other. Never say that you are an AI or a model.")
+        lines.append(told("facts", language, facts=" ".join(character.knowledge.facts)))
+    lines.append(told("world", language))
     return lines
 
 
@@ -141,6 +137,7 @@ def messages(
     scene: Scene | None,
     options: Sequence[ActionOption] = (),
     thoughts: Sequence[str] = (),
+    language: str = DEFAULT,
     context_tokens: int = 2048,
     reply_tokens: int = 160,
 ) -> tuple[Message, ...]:
@@ -154,14 +151,15 @@ def messages(
         scene: What is around; None when the model is too small to use it.
         options: The actions possible now, whose values the model may need to know.
         thoughts: What the character has in mind now, as sentences to it.
+        language: The character's, ISO 639-1.
         context_tokens: Size of the model's window.
         reply_tokens: How much of it the reply may need.
     """
     player_line = _cut(player_line, int(context_tokens * _PLAYER_SHARE))
-    now = [] if scene is None else _now(scene, options)
+    now = [] if scene is None else _now(scene, options, language)
     now += [" ".join(thought.split()) for thought in thoughts]
     if scene is not None:
-        now.append(f"{player.name} says:")
+        now.append(told("says", language, player=player.name))
     last = f"({' '.join(now)})\n{player_line}" if now else player_line
     room = context_tokens - reply_tokens - estimated_tokens(system) - estimated_tokens(last) - 2 * PER_MESSAGE
     kept: list[Message] = []
@@ -173,23 +171,23 @@ def messages(
     return (Message("system", system), *kept, Message("user", last))
 
 
-def _now(scene: Scene, options: Sequence[ActionOption]) -> list[str]:
+def _now(scene: Scene, options: Sequence[ActionOption], language: str) -> list[str]:
     parts = []
     if scene.location:
-        parts.append(f"Place: {scene.location}.")
+        parts.append(told("place", language, place=scene.location))
     if scene.mood:
-        parts.append(f"Mood: {scene.mood}.")
+        parts.append(told("mood", language, mood=scene.mood))
     parts += [fact.strip() for fact in scene.facts[:_MOST_FACTS]]
     names = dict.fromkeys(entity.label for entity in scene.entities[:_MOST_NAMES])
     if names:
-        parts.append(f"Here: {', '.join(names)}.")
+        parts.append(told("here", language, names=", ".join(names)))
     present = [presence.name or presence.id for presence in scene.characters[:_MOST_NAMES]]
     if present:
-        parts.append(f"Present: {', '.join(present)}.")
+        parts.append(told("present", language, names=", ".join(present)))
     choices = dict.fromkeys(choice for option in options for arg in option.args for choice in arg.choices)
     unnamed = [choice for choice in choices if choice not in names][:_MOST_NAMES]
     if unnamed:
-        parts.append(f"Names for actions: {', '.join(unnamed)}.")
+        parts.append(told("choices", language, names=", ".join(unnamed)))
     return parts
 
 
@@ -198,5 +196,5 @@ def _form(action: ActionDefinition) -> str:
     return f"[action {action.name}{arguments}]"
 
 
-def _sentences(count: int) -> str:
-    return {1: "one short sentence", 2: "two short sentences"}.get(count, f"{count} sentences")
+def _sentences(count: int, language: str) -> str:
+    return told({1: "one_sentence", 2: "two_sentences"}.get(count, "sentences"), language, count=count)

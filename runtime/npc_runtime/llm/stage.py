@@ -41,6 +41,13 @@ _NOT_PARTICIPLES = _words("nothing something anything everything during being br
 _NOT_GERMAN_VERBS = _words("nicht jetzt sonst erst fast seit selbst dort heut recht echt gibt geht kommt ist bist")
 
 _EDGE = " .,;:!?…\"'“”-—–*_~"
+_TURKISH_NARRATION = ("yor", "arak", "erek")
+"""Endings of Turkish verbs that describe; they come last: `yavaşça kapıya yürüyor`, `başını eğerek`."""
+_TURKISH_DEEDS = _words(
+    "çeker sallar silker güler gülümser öksürür fısıldar mırıldanır homurdanır duraksar esner yaslanır eğilir "
+    "doğrulur irkilir kızarır sırıtır kıkırdar hıçkırır yutkunur kaşır ovuşturur çatar"
+)
+"""Turkish verbs of gestures in the third person, as the last word: `başını sallar`, `omuz silker`."""
 _END = re.compile(r"[.!?…]+[\"'”’]?(?=\s|$)")
 
 
@@ -74,6 +81,9 @@ def looks_staged(text: str, language: str) -> bool:
         return not first.endswith("ss")
     if len(first) > 5 and first.endswith("ing") and first not in _NOT_PARTICIPLES:
         return True
+    last = words[-1].strip(_EDGE).casefold()
+    if language.startswith("tr") and words[0][0].islower():
+        return last in _TURKISH_DEEDS or (len(last) > 5 and last.endswith(_TURKISH_NARRATION))
     return (
         language.startswith("de")
         and len(first) > 3

@@ -11,7 +11,11 @@ from npc_runtime.llm.reply import ActionTag, EmotionTag
 
 TagKind = Literal["emotion", "action", "other"]
 
-_KEYWORDS: dict[str, TagKind] = {"emotion": "emotion", "mood": "emotion", "action": "action", "act": "action"}
+_KEYWORDS: dict[str, TagKind] = {
+    **dict.fromkeys(("emotion", "mood", "gefühl", "duygu"), "emotion"),
+    **dict.fromkeys(("action", "act", "aktion", "eylem"), "action"),
+}
+"""What opens a tag: models are told the English words, and some translate them into what they speak."""
 _TOKEN = re.compile(r"[^\s,:;=|/()\"'“”]+")
 _FILLER = frozenset({"label", "strength", "intensity", "level", "type", "name", "and", "is"})
 _OPEN_EMOTION = re.compile(r"[\s:=]*(?:([\w-]+)(?:[\s,:]+([\w-]+))?(?:[\s,:]+([\w.]+))?)?")
