@@ -19,7 +19,7 @@ from npc_runtime.tts.espeak_library import EspeakLibrary, EspeakManner, EspeakPh
 from npc_runtime.tts.language import spoken_language
 from npc_runtime.tts.loudness import level, limit
 from npc_runtime.tts.pauses import pause_ms
-from npc_runtime.tts.phone_walk import BEGIN, PRIMARY, SECONDARY, walk
+from npc_runtime.tts.phone_walk import BEGIN, BLANK, PRIMARY, SECONDARY, walk
 from npc_runtime.tts.speakable import speakable
 from npc_runtime.tts.trim import bounds, trim
 
@@ -32,6 +32,9 @@ _RANGE = 50.0
 """The library's own range of pitch."""
 _PIECE_S = 0.5
 _REPEATABLE = 32
+_CLOSURE_MS = 80
+"""A silence inside a word that is shorter belongs to its consonants."""
+_ONSET_MS = 3
 _TIE = "\u0361"
 
 
@@ -183,11 +186,14 @@ class EspeakVoice:
                 sound = speech.audio.astype(np.float32) / 32768
                 audio, phones = trim(
                     sound,
-                    timed_phones(speech, self._language),
+                    timed_phones(speech, self.rate, self._language),
                     self.rate,
                     end=bounds(sound, self.rate, self._gain)[1],
                     pause_ms=pause_ms(wish.words, wish.pace),
                 )
+                # A voiced sound begins with the very first sample.
+                begin = min(self.rate * _ONSET_MS // 1000, len(audio))
+                audio[:begin] *= np.linspace(0, 1, begin, dtype=np.float32)
         return Clip(limit(audio * np.float32(wish.factor)), self.rate, phones, "exact", self._language)
 
 
@@ -233,11 +239,12 @@ def espeak_identifier(library: EspeakLibrary, name: str) -> str:
     return f"{library.voices[code]}+{found}"
 
 
-def timed_phones(speech: EspeakSpeech, language: str) -> tuple[TimedPhone, ...]:
+def timed_phones(speech: EspeakSpeech, rate: int, language: str) -> tuple[TimedPhone, ...]:
     """The phones of a speech, as lip-sync knows them; their samples add up to its length, exactly.
 
     Args:
         speech: What espeak told.
+        rate: Samples per second.
         language: ISO 639 code.
     """
     total = len(speech.audio)
@@ -250,9 +257,12 @@ def timed_phones(speech: EspeakSpeech, language: str) -> tuple[TimedPhone, ...]:
 
     starts = [min(max(phone.start, 0), total) for phone in speech.phones]
     put(BEGIN, starts[0] if starts else total)
-    for phone, start, end in zip(speech.phones, starts, [*starts[1:], total], strict=True):
+    for phone, after, start, end in zip(
+        speech.phones, [*speech.phones[1:], None], starts, [*starts[1:], total], strict=True
+    ):
         if not phone.ipa:
-            put(BEGIN, end - start)
+            inside = after is not None and after.ipa and not after.word and (end - start) * 1000 < _CLOSURE_MS * rate
+            put(BLANK if inside else BEGIN, end - start)
             continue
         if phone.word:
             put(" ")
