@@ -9,7 +9,7 @@ import numpy as np
 
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
-from npc_runtime.errors import EngineError, NpcError, SetupError
+from npc_runtime.errors import EngineError, NpcError, ServiceError, SetupError
 from npc_runtime.lane import LIVE
 from npc_runtime.speech import ClipHead, ClipPiece, VoiceColour
 from npc_runtime.tts.breaker import Breaker
@@ -102,7 +102,7 @@ class ChainMouth:
         chain = await self._chain(character)
         manner = Manner(character.voice.rate, character.voice.volume, colour)
         # When every voice is being left alone, all of them are asked: silence is worse than another failure.
-        ready = [choice for choice in chain.voices if self._breaker(choice).ready] or list(chain.voices)
+        ready = [choice for choice in chain.voices if self._ready(choice)] or list(chain.voices)
         first: Exception | None = None
         for choice in ready:
             head: ClipHead | None = None
@@ -124,6 +124,7 @@ class ChainMouth:
                     yield ClipPiece(np.zeros(left, np.float32), head.rate, last=True)
                 return
             self._breaker(choice).worked()
+            self._breaker(choice, its_own=True).worked()
             return
         raise first or _nothing(character, chain)
 
@@ -136,7 +137,9 @@ class ChainMouth:
         return self._chains[key]
 
     def _failed(self, character: CharacterFile, choice: VoiceChoice, error: Exception) -> None:
-        self._breaker(choice).failed(error)
+        # A service that does not know one voice may know the others.
+        its_own = isinstance(error, ServiceError) and error.failing == "request"
+        self._breaker(choice, its_own=its_own).failed(error)
         known = error if isinstance(error, NpcError) else EngineError(f"The voice {choice} failed: {error!r}.")
         if known is not error:
             _log.error("The voice %s failed unexpectedly", choice, exc_info=error)
@@ -150,9 +153,13 @@ class ChainMouth:
             self._told.add(key)
             self._tell(reason.partition(":")[0], message, hint)
 
-    def _breaker(self, choice: VoiceChoice) -> Breaker:
-        key = (choice.engine, "" if choice.engine in ("openai", "elevenlabs") else choice.name)
-        return self._breakers.setdefault(key, Breaker(self._clock))
+    def _ready(self, choice: VoiceChoice) -> bool:
+        return self._breaker(choice).ready and self._breaker(choice, its_own=True).ready
+
+    def _breaker(self, choice: VoiceChoice, *, its_own: bool = False) -> Breaker:
+        """That of a voice, or that of the service which all its voices share."""
+        shared = choice.engine in ("openai", "elevenlabs") and not its_own
+        return self._breakers.setdefault((choice.engine, "" if shared else choice.name), Breaker(self._clock))
 
 
 def _nothing(character: CharacterFile, chain: VoiceChain) -> SetupError:

@@ -59,7 +59,7 @@ class VoicesHere:
     """What this machine can speak with."""
 
     piper_language: Callable[[str], str | None]
-    """Language of a Piper voice, by id or path, without `#SPEAKER`; None if it is not here."""
+    """Language of a Piper voice, by id or path, without `#SPEAKER`; empty if it does not say, None if it is not here."""
     piper_for: Callable[[str], str | None]
     """The Piper voice that is here for a language; None if there is none."""
     espeak_language: Callable[[str], str | None]
@@ -167,7 +167,7 @@ class _Chooser:
     def _piper(self, name: str) -> bool:
         language = self._here.piper_language(name.partition("#")[0])
         if language is not None:
-            self._add(VoiceChoice("piper", name, self._language), _primary(language))
+            self._add(VoiceChoice("piper", name, self._language), _primary(language) or None)
         return language is not None
 
     def _espeak_named(self, name: str) -> bool:
