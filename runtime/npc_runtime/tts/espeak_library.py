@@ -33,6 +33,10 @@ _WORD, _PHONEME = 1, 7
 _RATE, _PITCH, _RANGE = 1, 3, 4
 
 
+_MUTE = frozenset(["gmq/fo", "trk/kaa", "art/xex"])
+"""Voices that the package lists without the dictionary which they need."""
+
+
 class _Id(ctypes.Union):
     _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_ubyte * 8))
 
@@ -181,7 +185,7 @@ class EspeakLibrary:
         while listed[at]:
             voice = listed[at].contents
             identifier = voice.identifier.decode("utf-8", "replace")
-            for priority, code in _languages(voice.languages):
+            for priority, code in () if identifier in _MUTE else _languages(voice.languages):
                 best[code] = min(best.get(code, (priority, identifier)), (priority, identifier))
             at += 1
         return {code: identifier for code, (_, identifier) in sorted(best.items())}
