@@ -173,7 +173,10 @@ class _Chooser:
     def _espeak_named(self, name: str) -> bool:
         code, _, variant = name.partition("+")
         found = self._here.espeak_language(code)
-        if found is None or (variant and not self._here.espeak_variant(variant)):
+        # Nothing less than the whole code: `en_GB-alan-low` is no voice of espeak because `en-gb` is.
+        if found is None or found != code.replace("_", "-").lower():
+            return False
+        if variant and not self._here.espeak_variant(variant):
             return False
         self._add(VoiceChoice("espeak", name, _primary(code)), _primary(code))
         return True
