@@ -18,7 +18,7 @@ from npc_runtime.stt.whisper import WhisperEngine
 
 pytestmark = pytest.mark.engine
 
-LINE = "Guten Morgen, mein Freund. Ich kann dein Schwert bis morgen reparieren."
+LINE = "Ich habe Hunger und möchte Brot und Wasser kaufen."
 OTTO = f"""
 name: Otto
 language: de

@@ -226,5 +226,5 @@ def test_a_voice_without_its_description_says_so(hub: Hub, tmp_path: Path) -> No
     model.with_name(model.name + ".json").unlink()
     for read in (read_files, voice_language):
         with pytest.raises(ModelError, match=r"description .*json does not exist") as caught:
-            read(model)  # type: ignore[operator]  # both take the path of a model
+            read(model)
         assert "fetch the voice again" in caught.value.hint

@@ -55,6 +55,8 @@ JOE, THORSTEN = "piper:en_US-joe-medium", "piper:de_DE-thorsten-medium"
         ({"language": "xx"}, []),
         ({"name": "de_DE-thorsten-medium", "language": "de"}, [THORSTEN, "espeak:de"]),
         ({"name": "de_DE-thorsten-medium#2", "language": "de"}, [THORSTEN + "#2", THORSTEN, "espeak:de"]),
+        ({"name": "en_us-JOE-medium", "piper": PIPER | {"en_us-JOE-medium": "en"}},
+         ["piper:en_us-JOE-medium", "espeak:en"]),
         ({"name": "en-gb+m3"}, ["espeak:en-gb", JOE]),
         ({"name": "en-gb+m3", "engine": "espeak"}, ["espeak:en-gb", JOE]),
         ({"name": "espeak:en"}, ["espeak:en", JOE]),

@@ -1,4 +1,4 @@
-"""Piper voices by name: looked up in the hub repository of all of them, fetched, and added to the person's own registry.
+"""Piper voices by name: looked up in the hub repository that has them all, fetched, and added to the own registry.
 
 The repository's `voices.json` tells the files of each voice with size and md5. What is fetched is checked against that;
 from then on the voice is known by the sha256 of its files and the repository's revision, like every other model.
@@ -47,8 +47,8 @@ def is_voice_name(name: str) -> bool:
 class _File:
     path: str
     """Inside the repository."""
-    size: int
-    md5: str
+    size: Any
+    md5: Any
 
     @property
     def name(self) -> str:
@@ -138,7 +138,7 @@ def _described(voices: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any],
     """What is told of one voice, and its files: the model, its description, and its card if there is one."""
     described = voices.get(name)
     if described is None:
-        near = get_close_matches(name, [key for key in voices if isinstance(key, str)], 1, 0.6)
+        near = get_close_matches(name, voices, 1, 0.6)
         hint = f"did you mean {near[0]}?" if near else f"the repository {REPOSITORY} of the hub has them all"
         raise InputError(f"there is no Piper voice {name!r}", hint=hint, code="model")
     try:
@@ -196,8 +196,8 @@ def _register(entry: ModelEntry, path: Path) -> None:
     """Add a model to the person's own registry, which may hold more."""
     text = path.read_text(encoding="utf-8") if path.is_file() else "schema = 1\n"
     lines = ["", "[[models]]"]
-    for key in ("id", "kind", "family", "title", "aliases", "languages", "licence", "note", "ram_mib", "main"):
-        lines.append(f"{key} = {_toml(getattr(entry, key))}")
+    keys = ("id", "kind", "family", "title", "aliases", "languages", "licence", "note", "ram_mib", "main")
+    lines += [f"{key} = {_toml(getattr(entry, key))}" for key in keys]
     for file in entry.files:
         lines += ["", "[[models.files]]"]
         lines += [f"{key} = {_toml(getattr(file, key))}" for key in ("name", "size", "sha256")]

@@ -170,9 +170,9 @@ def words_of(alignment: Any, total: int) -> list[Word]:
     Returns:
         Words in order; empty if the times make no sense: they are missing, not numbers, go back, or lie beyond the end.
     """
-    characters = getattr(alignment, "characters", None)
-    starts = getattr(alignment, "character_start_times_seconds", None)
-    ends = getattr(alignment, "character_end_times_seconds", None)
+    characters: Any = getattr(alignment, "characters", None)
+    starts: Any = getattr(alignment, "character_start_times_seconds", None)
+    ends: Any = getattr(alignment, "character_end_times_seconds", None)
     if not (isinstance(characters, list) and _times(starts, len(characters), total)):
         return []
     if not _times(ends, len(characters), total) or any(end < start for start, end in zip(starts, ends, strict=True)):
@@ -209,5 +209,4 @@ def _audio(answer: Any) -> Samples:
         content = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
         raise ValueError("sound that breaks off") from error
-    samples: Samples = np.frombuffer(content[: len(content) // 2 * 2], "<i2").astype(np.float32) / 32768
-    return samples
+    return np.frombuffer(content[: len(content) // 2 * 2], "<i2").astype(np.float32) * np.float32(1 / 32768)

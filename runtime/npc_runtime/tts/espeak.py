@@ -79,7 +79,7 @@ class EspeakVoice:
         speech = library.speak(reference, voice._identifier, EspeakManner(pitch=voice._pitch))
         if speech is None or not len(speech.audio):
             raise InputError(f"espeak cannot speak with the voice {name!r}.", hint="choose another variant")
-        voice._gain = level(speech.audio.astype(np.float32) / 32768, voice.rate)
+        voice._gain = level(speech.sound, voice.rate)
         return voice
 
     @property
@@ -183,7 +183,7 @@ class EspeakVoice:
         if wish.words:
             speech = self._library.speak(wish.words, self._identifier, wish.manner, ticket)
             if speech is not None and len(speech.audio):
-                sound = speech.audio.astype(np.float32) / 32768
+                sound = speech.sound
                 audio, phones = trim(
                     sound,
                     timed_phones(speech, self.rate, self._language),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from npc_runtime.errors import EngineError, MissingPackageError
 from npc_runtime.lane import Stopped, Ticket
+from npc_runtime.speech import Samples
 
 PACKAGE = "espeakng_loader"
 MAX_SECONDS = 300
@@ -91,6 +92,11 @@ class EspeakSpeech:
     """Mono, shape (n,)."""
     phones: tuple[EspeakPhone, ...]
     """In order; their starts never decrease."""
+
+    @property
+    def sound(self) -> Samples:
+        """The audio within -1..1."""
+        return self.audio.astype(np.float32) * np.float32(1 / 32768)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,9 @@ def clip(audio: Samples, words: str, language: str, gain: float, manner: Manner,
     phones, timing = _phones(audio, begin, end, words, language, known)
     colour = manner.colour
     pace = manner.pace * (colour.rate if colour else 1.0)
-    kept, phones = trim(audio, phones, RATE, end=end, pause_ms=pause_ms(words, pace))
+    kept, track = trim(audio, phones, RATE, end=end, pause_ms=pause_ms(words, pace))
     factor = gain * min(max(manner.volume * (colour.volume if colour else 1.0), 0.0), 4.0)
-    return Clip(limit(kept * np.float32(factor)), RATE, phones, timing, language)
+    return Clip(limit(kept * np.float32(factor)), RATE, track, timing, language)
 
 
 def empty(language: str) -> Clip:

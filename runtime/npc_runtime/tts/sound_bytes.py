@@ -74,9 +74,9 @@ def _samples(content: bytes, channels: int, bits: int, code: int) -> Samples:
     raw: NDArray[np.generic] = np.frombuffer(content[: len(content) // width * width], kind)
     audio = raw.astype(np.float32)
     if kind == "u1":
-        audio = (audio - 128) / 128
+        audio = (audio - np.float32(128)) * np.float32(1 / 128)
     elif kind != "<f4":
-        audio /= float(1 << (bits - 1))
+        audio *= np.float32(2.0 ** (1 - bits))
     mono: Samples = np.nan_to_num(audio.reshape(-1, channels).mean(axis=1)).astype(np.float32)
     return mono
 

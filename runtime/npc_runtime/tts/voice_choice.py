@@ -59,7 +59,7 @@ class VoicesHere:
     """What this machine can speak with."""
 
     piper_language: Callable[[str], str | None]
-    """Language of a Piper voice, by id or path, without `#SPEAKER`; empty if it does not say, None if it is not here."""
+    """Language of a Piper voice, by id or path without `#SPEAKER`; empty if it does not say, None if it is not here."""
     piper_for: Callable[[str], str | None]
     """The Piper voice that is here for a language; None if there is none."""
     espeak_language: Callable[[str], str | None]
@@ -128,7 +128,9 @@ class _Chooser:
             self._espeak()
         voice = self._here.piper_for(self._language)
         if voice is not None:
-            self._add(VoiceChoice("piper", voice, self._language), self._language)
+            # A voice has an id and a name that differ in case; it is not to be tried twice.
+            if all(voice.lower() != choice.name.lower() for choice in self._found):
+                self._add(VoiceChoice("piper", voice, self._language), self._language)
         elif engine == "piper" and not self._found:
             self._because(
                 "voice_engine",
