@@ -1,7 +1,7 @@
 """The engines of this machine, put together from the settings: each loaded once, each in a lane of its own."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,17 +18,18 @@ from npc_runtime.llm.local import LocalModel
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
-from npc_runtime.speech import ClipHead, ClipPiece, Samples, Transcript, VoiceColour
+from npc_runtime.speech import Samples, Transcript
 from npc_runtime.stt.smart_turn import GOES_ON, SmartTurn
 from npc_runtime.stt.whisper import WhisperEngine
-from npc_runtime.tts.piper import PiperVoice
+from npc_runtime.tts.chain_mouth import ChainMouth
+from npc_runtime.tts.voice_choice import choose
+from npc_runtime.tts.voices_here import MachineVoices
 
 _log = logging.getLogger(__name__)
 
 _Wanted = tuple[str, str, str]
 """All of a character that decides which voice speaks: engine, name and language."""
 
-_VOICE_ENGINES = ("auto", "piper")
 _LOCAL_ENGINES = {"auto": "xllamacpp", "llama": "xllamacpp", "llama-cpp-python": "llama-cpp-python"}
 
 
@@ -96,68 +97,6 @@ class LaneTurns:
         return self._model
 
 
-class LaneMouth:
-    """Voices in their lane, each loaded when it is first needed."""
-
-    def __init__(self, find: Callable[[CharacterFile], LocatedModel], threads: int, cache: Path) -> None:
-        self._find = find
-        self._threads = threads
-        self._cache = cache
-        self._lane = Lane("tts")
-        self._voices: dict[Path, PiperVoice] = {}
-        self._chosen: dict[_Wanted, PiperVoice] = {}
-        self._warm: set[PiperVoice] = set()
-
-    async def start(self, character: CharacterFile) -> None:
-        """Load the voice of a character, and have it speak once so that its first line is not late."""
-        await self._lane.run(lambda _: self._warmed(character))
-
-    @asynccontextmanager
-    async def stream(
-        self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
-    ) -> AsyncIterator[AsyncIterator[ClipHead | ClipPiece]]:
-        """Synthesise one clause in the character's voice: its head, then its sound in pieces."""
-        voice = character.voice
-
-        def work(ticket: Ticket) -> Iterator[ClipHead | ClipPiece]:
-            return self._voice(character).stream(
-                text, pace=voice.rate, volume=voice.volume, colour=colour, ticket=ticket
-            )
-
-        async with self._lane.stream(work, rank=rank) as parts:
-            yield parts
-
-    @property
-    def busy(self) -> bool:
-        """Whether it works, or has work to do."""
-        return self._lane.busy
-
-    def close(self) -> None:
-        """Free the voices."""
-        self._lane.close()
-
-    def _warmed(self, character: CharacterFile) -> None:
-        voice = self._voice(character)
-        if voice not in self._warm:
-            voice.warm_up()
-            self._warm.add(voice)
-
-    def _voice(self, character: CharacterFile) -> PiperVoice:
-        wanted = _wanted(character)
-        if wanted not in self._chosen:
-            self._chosen[wanted] = self._loaded(character)
-        return self._chosen[wanted]
-
-    def _loaded(self, character: CharacterFile) -> PiperVoice:
-        model = self._find(character)
-        if model.path not in self._voices:
-            note = model.entry.note if model.entry else ""
-            self._voices[model.path] = PiperVoice.load(
-                model.path, threads=self._threads, licence_note=note, cache=self._cache
-            )
-        return self._voices[model.path]
-
-
 class Engines:
     """Ears, mind and mouth of this machine.
 
@@ -186,7 +125,9 @@ class Engines:
         turns = settings.stt.smart_turn
         self.turns = LaneTurns(self._model("turn", "smart-turn-v3", language).path) if turns else None
         self.mind = self._mind(cores)
-        self.mouth = LaneMouth(self._voice, threads.tts or 1, self._cache / "voices")
+        voices = MachineVoices(settings, self._registry, threads=threads.tts or 1)
+        here = voices.here()
+        self.mouth = ChainMouth(lambda character: choose(character, settings.tts, here), voices.mouths())
 
     async def start(self, characters: Sequence[CharacterFile], *, ears: bool = True) -> None:
         """Load everything that these characters need, side by side.
@@ -232,7 +173,8 @@ class Engines:
     async def aclose(self) -> None:
         """End all engines."""
         await self.mind.aclose()
-        for lane in (self.ears, self.mouth, self.turns):
+        await self.mouth.aclose()
+        for lane in (self.ears, self.turns):
             if lane is not None:
                 await anyio.to_thread.run_sync(lane.close)
 
@@ -240,15 +182,6 @@ class Engines:
         wanted = configured or self._registry.default(kind, language).id
         base = self._settings.content
         return locate(wanted, cache=self._cache, kind=kind, base=base, registry=self._registry)
-
-    def _voice(self, character: CharacterFile) -> LocatedModel:
-        if character.voice.engine not in _VOICE_ENGINES:
-            raise SetupError(
-                f"{character.name} asks for the voice engine {character.voice.engine}, which is not available yet.",
-                hint="write `engine: piper`, or leave it out",
-            )
-        configured = self._settings.tts.model or character.voice.name or ""
-        return self._model("tts", configured, character.language)
 
     def _mind(self, cores: int) -> LocalModel:
         llm = self._settings.llm
@@ -276,7 +209,6 @@ def _refuse_what_is_not_there(settings: Settings) -> None:
     for key, chosen, there in (
         ("llm.backend", settings.llm.backend, tuple(_LOCAL_ENGINES)),
         ("stt.backend", settings.stt.backend, ("auto", "whisper")),
-        ("tts.engine", settings.tts.engine, _VOICE_ENGINES),
     ):
         if chosen not in there:
             hint = f"use one of: {', '.join(there)}"

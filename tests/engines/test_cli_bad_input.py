@@ -255,7 +255,6 @@ def test_a_full_disk_leaves_no_half_written_file(
     ("module", "message", "fix"),
     [
         ("faster_whisper", "faster-whisper", "pip install faster-whisper"),
-        ("piper", "Piper", "piper-tts"),
         ("soundfile", "soundfile", "pip install soundfile"),
         ("soxr", "soxr", "pip install soxr"),
         ("openai", "openai", "pip install openai"),
@@ -269,6 +268,14 @@ def test_a_missing_package(tmp_path: Path, run: Any, module: str, message: str, 
     done.failed_readably(3, message)
     assert fix in done.err.partition("  fix: ")[2]
     assert not (tmp_path / "out").exists()
+
+
+def test_without_piper_another_voice_speaks_and_it_is_told(tmp_path: Path, run: Any) -> None:
+    done = run("demo", "--out", "out", hide="piper")
+    assert done.code == 0, done
+    assert "The Piper voice engine is not usable" in done.err
+    assert done.err.count("piper-tts") == 1
+    assert (tmp_path / "out" / "reply.wav").stat().st_size > 40_000
 
 
 def test_a_package_only_talking_needs_is_not_missed(tmp_path: Path, run: Any, audio_fixtures: Path) -> None:

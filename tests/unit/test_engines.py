@@ -10,7 +10,7 @@ import pytest
 
 from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile, Persona, VoiceSpec
-from npc_runtime.engines import Engines, LaneMouth
+from npc_runtime.engines import Engines
 from npc_runtime.errors import ModelError, NpcError
 from npc_runtime.models.locate import LocatedModel
 from npc_runtime.models.registry import Registry
@@ -53,7 +53,8 @@ class Mind:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Voice]:
-    """Every voice that was loaded."""
+    """Every Piper voice that was loaded. There is no other engine."""
+    monkeypatch.setattr("npc_runtime.tts.voices_here.espeak_installed", lambda: False)
     voices: list[Voice] = []
 
     def load(path: Path, **_: Any) -> Voice:
@@ -62,22 +63,23 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Voice]:
         voices.append(Voice(path))
         return voices[-1]
 
-    monkeypatch.setattr("npc_runtime.engines.PiperVoice.load", load)
+    monkeypatch.setattr("npc_runtime.tts.voices_here.PiperVoice.load", load)
     return voices
 
 
 @pytest.fixture
 def located(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every voice that was looked for; the one of no name is `joe`. There is no language model."""
+    """Every voice that was looked for to be loaded; the one of no name is `joe`. There is no language model."""
     wanted: list[str] = []
+    entry = Registry.load().default("tts", "en")
 
-    def locate(name: str, *, kind: Any, **_: Any) -> LocatedModel:
-        if kind == "tts":
+    def locate(name: str, *, kind: Any, verify: bool = True, **_: Any) -> LocatedModel:
+        if kind == "tts" and verify:
             wanted.append(name)
-        path = Path("joe" if name == Registry.load().default("tts", "en").id else name)
-        return LocatedModel(name, kind, path, (), None, "config")
+        return LocatedModel(name, kind, Path("joe" if name == entry.id else name), (), entry, "config")
 
     monkeypatch.setattr("npc_runtime.engines.locate", locate)
+    monkeypatch.setattr("npc_runtime.tts.voices_here.locate", locate)
     monkeypatch.setattr("npc_runtime.engines.LocalModel", Mind)
     return wanted
 
@@ -103,32 +105,38 @@ async def test_a_thousand_characters_load_and_warm_each_voice_once(loaded: list[
     assert len(located) == 3
 
 
-async def test_one_voice_that_is_broken_is_told_once_and_the_rest_speaks(
+async def test_one_voice_that_is_broken_is_told_once_and_another_speaks(
     loaded: list[Voice], located: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "npc_runtime"):
         await start([someone(number, name="broken" if number else "amy") for number in range(20)])
-    assert caplog.messages == ["The voice is damaged."]
-    assert [voice.path.name for voice in loaded] == ["amy"]
+    assert caplog.messages == ["The voice piper:broken of Villager 1 failed: The voice is damaged. (fetch it again)"]
+    assert [voice.path.name for voice in loaded] == ["amy", "joe"]
 
 
-async def test_a_start_fails_when_nobody_has_a_voice(loaded: list[Voice], located: list[str]) -> None:
+async def test_a_start_fails_when_nobody_has_a_voice(
+    loaded: list[Voice], located: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path, **_: Any) -> Voice:
+        raise ModelError("The voice is damaged.", hint="fetch it again")
+
+    monkeypatch.setattr("npc_runtime.tts.voices_here.PiperVoice.load", broken)
     with pytest.raises(NpcError, match="damaged"):
         await start([someone(number, name="broken", rate=1 + number / 10) for number in range(3)])
-    with pytest.raises(NpcError, match="Villager 0 asks for the voice engine espeak"):
+    with pytest.raises(NpcError, match="damaged"):
         await start([someone(number, engine="espeak") for number in range(3)])
     await start([])
     assert loaded == []
 
 
-async def test_a_voice_is_given_the_colour_beside_what_the_author_set(loaded: list[Voice], tmp_path: Path) -> None:
-    mouth = LaneMouth(lambda _: LocatedModel("joe", "tts", Path("joe"), (), None, "config"), 1, tmp_path)
+async def test_a_voice_is_given_the_colour_beside_what_the_author_set(loaded: list[Voice], located: list[str]) -> None:
     smith = someone(rate=1.2, volume=0.9)
+    engines = Engines(Settings())
     try:
         for colour in (None, ANGRY):
-            async with mouth.stream("Leave.", smith, colour=colour) as parts:
+            async with engines.mouth.stream("Leave.", smith, colour=colour) as parts:
                 assert len([part async for part in parts]) == 2
     finally:
-        mouth.close()
+        await engines.aclose()
     manner = {"text": "Leave.", "pace": 1.2, "volume": 0.9}
     assert loaded[0].asked == [{**manner, "colour": None}, {**manner, "colour": ANGRY}]

@@ -148,7 +148,7 @@ def test_nobody_is_asked_where_nobody_sits(cache: Path, monkeypatch: pytest.Monk
 
 
 def test_progress_without_a_terminal_is_a_line_per_tenth(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with command.showing(mine(cache)) as progress:
+    with command.showing(mine(cache).id) as progress:
         for done in range(0, 100_000_001, 1_000_000):
             progress(done, 100_000_000)
     lines = capsys.readouterr().err.splitlines()

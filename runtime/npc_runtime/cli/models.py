@@ -20,10 +20,11 @@ from npc_runtime.models.fit import CONTEXT_TOKENS, GAME_RESERVE, Fit, Verdict, f
 from npc_runtime.models.fit import fit as fit_one
 from npc_runtime.models.hardware import Machine, this_machine
 from npc_runtime.models.locate import LocatedModel, MissingModelError, locate
+from npc_runtime.models.piper_voices import is_voice_name, pull_voice
 from npc_runtime.models.pull import Source
 from npc_runtime.models.pull import pull as pull_one
 from npc_runtime.models.registry import KIND_NAMES, ModelEntry, Registry, megabytes
-from npc_runtime.models.store import own_registry
+from npc_runtime.models.store import model_folder, own_registry
 from npc_runtime.models.verify import Verdicts
 
 _STEP = 10
@@ -62,7 +63,7 @@ def pull(ids: Sequence[str], *, cache: Path, source: Source = "auto") -> int:
     """Fetch models into the cache.
 
     Args:
-        ids: Models by id; none for the default ones that are not on this machine.
+        ids: Models by id, Piper voices by name; none for the default ones that are not on this machine.
         cache: The cache folder.
         source: Where to fetch from.
 
@@ -70,17 +71,20 @@ def pull(ids: Sequence[str], *, cache: Path, source: Source = "auto") -> int:
         NpcError: A model is unknown, or cannot be fetched; those before it are there.
     """
     registry = Registry.load(own_registry(cache))
-    entries = [registry.get(model_id) for model_id in ids]
+    voices = [name for name in ids if name not in registry and is_voice_name(name)]
+    entries = [registry.get(model_id) for model_id in ids if model_id not in voices]
     if not ids:
         entries = [entry for entry in _defaults(registry) if not _where(entry, cache, registry)]
         if not entries:
             typer.echo(shown("Every default model is on this machine."))
     for entry in entries:
-        with showing(entry) as progress:
+        with showing(entry.id) as progress:
             folder = pull_one(entry, cache=cache, source=source, progress=progress, on_wait=partial(_waiting, entry.id))
-        typer.echo(f"{entry.id}: {folder}")
-        if entry.note:
-            typer.echo(f"  {entry.licence}. {entry.note}")
+        _pulled(entry, folder)
+    for name in voices:
+        with showing(name) as progress:
+            entry = pull_voice(name, cache=cache, progress=progress, on_wait=partial(_waiting, name))
+        _pulled(entry, model_folder(cache, entry.id))
     return 0
 
 
@@ -192,13 +196,13 @@ def offer_pull(missing: MissingModelError, *, cache: Path, interactive: bool) ->
 
 
 @contextmanager
-def showing(entry: ModelEntry) -> Iterator[Progress]:
+def showing(model_id: str) -> Iterator[Progress]:
     """Show how a download gets on: a bar on a terminal, a line per tenth elsewhere; on stderr."""
     console = Console(stderr=True)
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-            task = bar.add_task(entry.id, total=None)
+            task = bar.add_task(model_id, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
         return
     told = -1
@@ -208,9 +212,15 @@ def showing(entry: ModelEntry) -> Iterator[Progress]:
         step = done * 100 // total // _STEP
         if step > told:
             told = step
-            typer.echo(shown(f"{entry.id}: {done / 1e6:.0f} of {total / 1e6:.0f} MB ({step * _STEP} %)"), err=True)
+            typer.echo(shown(f"{model_id}: {done / 1e6:.0f} of {total / 1e6:.0f} MB ({step * _STEP} %)"), err=True)
 
     yield line
+
+
+def _pulled(entry: ModelEntry, folder: Path) -> None:
+    typer.echo(f"{entry.id}: {folder}")
+    if entry.note:
+        typer.echo(f"  {entry.licence}. {entry.note}")
 
 
 def _waiting(model_id: str) -> None:

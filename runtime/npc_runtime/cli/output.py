@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,23 @@ def reply_audio(said: Sequence[events.Event]) -> tuple[Samples, int]:
     """The sound of the whole reply.
 
     Returns:
-        Samples, shape (n,), and their rate in Hz.
+        Samples, shape (n,), and their rate in Hz: that of the first voice, should several have spoken.
     """
     pieces = [event for event in said if isinstance(event, events.SpeechAudio)]
     rate = pieces[0].rate if pieces else _SILENCE_RATE
-    pcm = b"".join(piece.pcm for piece in pieces)
-    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / _FULL_SCALE, rate
+    sound = [np.zeros(0, np.float32)]
+    for own, together in groupby(pieces, key=lambda piece: piece.rate):
+        pcm = b"".join(piece.pcm for piece in together)
+        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / _FULL_SCALE
+        sound.append(samples if own == rate else _resampled(samples, own, rate))
+    return np.concatenate(sound), rate
+
+
+def _resampled(samples: Samples, own: int, rate: int) -> Samples:
+    import soxr
+
+    resampled: Samples = soxr.resample(samples, own, rate)
+    return resampled
 
 
 def write(folder: Path, said: Sequence[events.Event], *, report: Report) -> list[Path]:

@@ -23,7 +23,7 @@ NAME = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\[\]<>{}\x22=|]*$"
 WORD = r"^[\p{L}\p{N}_][\p{L}\p{N}_.:+-]*$"
 TAG = r"^[\p{L}\p{N}_][\p{L}\p{N}_ .:+-]*$"
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
-VOICE = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+VOICE = r"^[A-Za-z0-9][A-Za-z0-9_.+#:-]*$"
 
 FORMATS = {
     ID: "small letters a-z, digits and `_`, at most 64",
@@ -34,7 +34,7 @@ FORMATS = {
     WORD: "one word of letters, digits and `_ . : + -`",
     TAG: "letters, digits, blanks and `_ . : + -`",
     LANGUAGE: "a language code such as `en`",
-    VOICE: "the id of a voice such as `en_US-joe-medium`",
+    VOICE: "the id of a voice such as `en_US-joe-medium` or `en-gb+f2`",
 }
 """What each pattern asks for, in words."""
 

@@ -9,7 +9,7 @@ from npc_runtime.errors import ModelError, SetupError
 from npc_runtime.models.network import TIMEOUT, ConnectionLostError, place, reaching, refused
 from npc_runtime.models.registry import megabytes
 from npc_runtime.models.store import size_of, writing
-from npc_runtime.models.verify import sha256_of
+from npc_runtime.models.verify import hash_of
 
 if TYPE_CHECKING:
     import requests
@@ -32,9 +32,17 @@ class Remote:
     """What messages call it, such as `the model whisper-base`."""
     size: int
     sha256: str
+    """Empty if `md5` is given."""
     settings: str
     """The variables that choose the server, for hints."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    md5: str = ""
+    """Instead of the sha256, where the server tells only this."""
+
+    @property
+    def digest(self) -> str:
+        """By which its content is known."""
+        return self.sha256 or self.md5
 
 
 def fetch(session: "requests.Session", remote: Remote, part: Path, progress: Progress | None = None) -> None:
@@ -74,13 +82,13 @@ def fetch(session: "requests.Session", remote: Remote, part: Path, progress: Pro
     if progress:
         progress(remote.size, remote.size)
     with writing(part.parent, remote.what):
-        digest = sha256_of(part)
-        if digest == remote.sha256:
+        digest = hash_of(part, "sha256" if remote.sha256 else "md5")
+        if digest == remote.digest:
             return
         part.unlink()
     raise ModelError(
         f"{remote.what} arrived damaged from {place(remote.url)}: "
-        f"sha256 {digest[:12]}… where {remote.sha256[:12]}… is expected",
+        f"{'sha256' if remote.sha256 else 'md5'} {digest[:12]}… where {remote.digest[:12]}… is expected",
         hint="run the same command again; if it stays so, the server or a proxy hands out another file",
     )
 

@@ -23,15 +23,12 @@ from npc_runtime.tts.framed_session import Feeds
 from npc_runtime.tts.language import spoken_language
 from npc_runtime.tts.loudness import level, limit
 from npc_runtime.tts.onnx_split import read_model
+from npc_runtime.tts.pauses import pause_ms
 from npc_runtime.tts.phone_walk import BLANK
 from npc_runtime.tts.piper_files import PiperFiles, read_files
 from npc_runtime.tts.speakable import speakable
 from npc_runtime.tts.tempo import SCALES, Tempo
 
-PAUSES_MS = {",": 120.0, ";": 150.0, ":": 150.0, ".": 220.0, "?": 220.0, "!": 220.0}
-"""Silence after a sentence, by its last mark; shorter in quick speech."""
-UNFINISHED_MS = 30.0
-"""Silence after words that go on in the next clause."""
 MAX_SYMBOLS = 400
 """Longest run of phonemes given to the model at once; memory grows with it."""
 
@@ -253,14 +250,13 @@ class PiperVoice:
         ticket.check()
         ids = _ids(self._front, phonemes)
         sounding = self._model.start(self._files.feeds(ids, manner.scales, self._speaker), sizes)
-        mark = next((symbol for symbol in reversed(phonemes) if not symbol.isspace()), "")
         return begin(
             replace(sounding, pieces=_checked(sounding.pieces, ticket)),
             [self._files.symbols.get(number, BLANK) for number in ids],
             rate=self.rate,
             language=self.language,
             gain=self._gain,
-            pause_ms=PAUSES_MS.get(mark, UNFINISHED_MS) / manner.pace,
+            pause_ms=pause_ms("".join(phonemes), manner.pace),
         )
 
     def _head(self, sentences: Sequence[Sentence]) -> ClipHead:

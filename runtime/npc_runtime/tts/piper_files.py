@@ -116,6 +116,19 @@ def read_files(model: Path, config: Path | None = None) -> PiperFiles:
         raise ModelError(f"{config} does not describe a Piper voice: {what}.", hint=_FETCH) from error
 
 
+def voice_language(model: Path) -> str:
+    """Language of a voice, as its `.json` file beside the model has it: an ISO 639 code.
+
+    Raises:
+        ModelError: The file is missing, damaged, or does not tell.
+    """
+    config = model.with_name(model.name + ".json")
+    try:
+        return _language(_settings(config))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{config} does not tell the language of the voice.", hint=_FETCH) from error
+
+
 def _read(path: Path, what: str) -> bytes:
     try:
         content = path.read_bytes()

@@ -1,0 +1,134 @@
+"""The voices of this machine: which are there, for the choice, and how each is loaded."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from npc_runtime.config import Settings
+from npc_runtime.errors import NpcError
+from npc_runtime.models.locate import LocatedModel, locate
+from npc_runtime.models.registry import Registry
+from npc_runtime.tts import elevenlabs, online_speech
+from npc_runtime.tts.elevenlabs import ElevenLabsSpeech
+from npc_runtime.tts.espeak import EspeakVoice, espeak_language
+from npc_runtime.tts.espeak_library import espeak_installed, espeak_library
+from npc_runtime.tts.mouths import LaneMouth, ServiceMouth, VoiceMouth
+from npc_runtime.tts.online_speech import OnlineSpeech
+from npc_runtime.tts.piper import PiperVoice
+from npc_runtime.tts.piper_files import voice_language
+from npc_runtime.tts.voice_choice import Engine, VoiceChoice, VoicesHere
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+class MachineVoices:
+    """What this machine speaks with.
+
+    Args:
+        settings: What the person configured.
+        registry: The known models.
+        threads: Threads of one Piper voice.
+        environ: Where the usual variables of services are read from.
+    """
+
+    def __init__(
+        self, settings: Settings, registry: Registry, *, threads: int = 1, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._threads = threads
+        self._environ = environ
+        self._loaded: dict[tuple[Path, str], PiperVoice] = {}
+
+    def here(self) -> VoicesHere:
+        """What there is, for `choose`; nothing is loaded before it is asked for."""
+        services: dict[str, str] = {}
+        if self._settings.tts.base_url or self._key("openai"):
+            services["openai"] = online_speech.DEFAULT_VOICE
+        if self._key("elevenlabs"):
+            services["elevenlabs"] = elevenlabs.DEFAULT_VOICE
+        return VoicesHere(self._piper_language, self._piper_for, _espeak_language, _espeak_variant, services=services)
+
+    def mouths(self) -> dict[Engine, VoiceMouth]:
+        """Who speaks with the voices of each engine that is set up."""
+        tts = self._settings.tts
+        found: dict[Engine, VoiceMouth] = {
+            "piper": LaneMouth("tts", self._piper),
+            "espeak": LaneMouth("espeak", lambda choice: EspeakVoice.load(choice.name, pitch=choice.pitch)),
+        }
+        own = tts.engine == "elevenlabs"
+        services = self.here().services
+        if "openai" in services:
+            url, model = ("", "") if own else (tts.base_url, tts.model if tts.engine == "openai" else "")
+            service = OnlineSpeech(url or OPENAI_URL, self._key("openai"), model=model, timeout=tts.timeout)
+            found["openai"] = ServiceMouth(service)
+        if "elevenlabs" in services:
+            url, model = (tts.base_url, tts.model) if own else ("", "")
+            speech = ElevenLabsSpeech(self._key("elevenlabs"), model=model, base_url=url, timeout=tts.timeout)
+            found["elevenlabs"] = ServiceMouth(speech)
+        return found
+
+    def _key(self, engine: Engine) -> str:
+        """The key of a service; the configured one belongs to the engine that is configured."""
+        tts = self._settings.tts
+        configured = tts.api_key.get_secret_value()
+        if configured and (tts.engine == "elevenlabs") == (engine == "elevenlabs"):
+            return configured
+        return self._environ.get("ELEVENLABS_API_KEY" if engine == "elevenlabs" else "OPENAI_API_KEY", "")
+
+    def _piper(self, choice: VoiceChoice) -> PiperVoice:
+        name, _, speaker = choice.name.partition("#")
+        model = self._located(name, verify=True)
+        key = (model.path, speaker)
+        if key not in self._loaded:
+            self._loaded[key] = PiperVoice.load(
+                model.path,
+                speaker=speaker or None,
+                threads=self._threads,
+                licence_note=model.entry.note if model.entry else "",
+                cache=self._settings.model_cache / "voices",
+            )
+        return self._loaded[key]
+
+    def _piper_language(self, name: str) -> str | None:
+        try:
+            model = self._located(name, verify=False)
+        except NpcError:
+            return None
+        if model.entry is not None:
+            return model.entry.languages[0]
+        try:
+            return voice_language(model.path)
+        except NpcError:
+            return ""  # it is there: what is wrong with it is told by whoever loads it
+
+    def _piper_for(self, language: str) -> str | None:
+        return next((name for name in self._piper_names(language) if self._piper_language(name) is not None), None)
+
+    def _piper_names(self, language: str) -> Iterator[str]:
+        """Known voices of a language, the default one first."""
+        known = [entry for entry in self._registry.entries if entry.kind == "tts" and language in entry.languages]
+        yield from (entry.id for entry in sorted(known, key=lambda entry: not entry.default))
+
+    def _located(self, name: str, *, verify: bool) -> LocatedModel:
+        return locate(
+            name,
+            cache=self._settings.model_cache,
+            kind="tts",
+            base=self._settings.content,
+            registry=self._registry,
+            verify=verify,
+        )
+
+
+def _espeak_language(code: str) -> str | None:
+    if not espeak_installed():
+        return None
+    try:
+        return espeak_language(espeak_library().voices, code)
+    except NpcError:
+        return None
+
+
+def _espeak_variant(variant: str) -> bool:
+    return variant.lower() in espeak_library().variants

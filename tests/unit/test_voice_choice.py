@@ -1,0 +1,132 @@
+"""Which voice speaks for whom: the order, the one warning, and never a wrong language where the right one is spoken."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from npc_runtime.config import TtsSettings
+from npc_runtime.content.character import CharacterFile, Persona, VoiceSpec
+from npc_runtime.tts.voice_choice import VARIANTS, VoiceChain, VoicesHere, choose
+
+PIPER = {"en_US-joe-medium": "en", "de_DE-thorsten-medium": "de", "my/odd.onnx": ""}
+ESPEAK = frozenset(["en", "en-gb", "de", "tr", "pt-br"])
+
+
+def here(
+    piper: Mapping[str, str] = PIPER, espeak: frozenset[str] = ESPEAK, services: Mapping[str, str] | None = None
+) -> VoicesHere:
+    def nearest(code: str) -> str | None:
+        code = code.lower()
+        return code if code in espeak else code[:2] if code[:2] in espeak else None
+
+    return VoicesHere(
+        piper_language=piper.get,
+        piper_for=lambda language: next((name for name, spoken in piper.items() if spoken == language), None),
+        espeak_language=nearest,
+        espeak_variant=lambda variant: bool(espeak) and variant.lower() in {*VARIANTS, "m3"},
+        services=services or {},
+    )
+
+
+def chain(
+    name: str = "", engine: Any = "auto", language: str = "en", tts: Mapping[str, Any] | None = None, **there: Any
+) -> VoiceChain:
+    voice = VoiceSpec(engine=engine, name=name) if name else VoiceSpec(engine=engine)
+    who = CharacterFile(name="Otto", language=language, persona=Persona(summary="A."), voice=voice).with_id("otto")
+    return choose(who, TtsSettings(**(tts or {})), here(**there))
+
+
+def spoken(found: VoiceChain) -> list[str]:
+    """The voices, espeak's without the variant that a character is given."""
+    return [f"{voice.engine}:{voice.name.partition('+')[0]}" for voice in found.voices]
+
+
+JOE, THORSTEN = "piper:en_US-joe-medium", "piper:de_DE-thorsten-medium"
+
+
+@pytest.mark.parametrize(
+    ("asked", "voices"),
+    [
+        ({}, [JOE, "espeak:en"]),
+        ({"language": "de-AT"}, [THORSTEN, "espeak:de"]),
+        ({"language": "tr"}, ["espeak:tr"]),
+        ({"language": "xx"}, []),
+        ({"name": "de_DE-thorsten-medium", "language": "de"}, [THORSTEN, "espeak:de"]),
+        ({"name": "de_DE-thorsten-medium#2", "language": "de"}, [THORSTEN + "#2", THORSTEN, "espeak:de"]),
+        ({"name": "en_us-JOE-medium", "piper": PIPER | {"en_us-JOE-medium": "en"}},
+         ["piper:en_us-JOE-medium", "espeak:en"]),
+        ({"name": "en-gb+m3"}, ["espeak:en-gb", JOE]),
+        ({"name": "en-gb+m3", "engine": "espeak"}, ["espeak:en-gb", JOE]),
+        ({"name": "espeak:en"}, ["espeak:en", JOE]),
+        ({"engine": "espeak"}, ["espeak:en", JOE]),
+        ({"engine": "espeak", "espeak": frozenset()}, [JOE]),
+        ({"tts": {"engine": "espeak"}}, ["espeak:en", JOE]),
+        ({"tts": {"engine": "espeak"}, "engine": "piper"}, [JOE, "espeak:en"]),
+        ({"engine": "openai", "services": {"openai": "alloy"}}, ["openai:alloy", JOE, "espeak:en"]),
+        (
+            {"name": "nova", "engine": "openai", "services": {"openai": "alloy"}},
+            ["openai:nova", "openai:alloy", JOE, "espeak:en"],
+        ),
+        ({"tts": {"base_url": "http://x/v1"}, "services": {"openai": "alloy"}}, ["openai:alloy", JOE, "espeak:en"]),
+        ({"tts": {"model": "my/odd.onnx"}, "name": "en_US-joe-medium"}, ["piper:my/odd.onnx", JOE, "espeak:en"]),
+        ({"tts": {"engine": "openai", "model": "tts-1"}, "engine": "piper"}, [JOE, "espeak:en"]),
+        ({"name": "old-man", "tts": {"voices": {"old-man": "espeak:en+m3"}}}, ["espeak:en", JOE]),
+        ({"name": "old-man", "tts": {"voices": {"old-man": "en_US-joe-medium"}}}, [JOE, "espeak:en"]),
+    ],
+)  # fmt: skip
+def test_the_order_of_voices(asked: dict[str, Any], voices: list[str]) -> None:
+    found = chain(**asked)
+    assert spoken(found) == voices
+    assert not found.reasons
+
+
+@pytest.mark.parametrize(
+    ("asked", "voices", "code", "message", "hint"),
+    [
+        (
+            {"name": "en_GB-alan-low"}, [JOE, "espeak:en"], "voice_missing",
+            "Otto has the voice en_GB-alan-low, which is not on this machine: piper:en_US-joe-medium speaks instead.",
+            "models pull en_GB-alan-low",
+        ),
+        (
+            {"name": "old", "tts": {"voices": {"old": "piper:no-such"}}}, [JOE, "espeak:en"], "voice_missing",
+            "which the settings give for old", "no-such",
+        ),
+        ({"tts": {"model": "gone"}}, [JOE, "espeak:en"], "voice_missing", "the voice gone of the settings", "gone"),
+        (
+            {"name": "en_US-joe-medium", "language": "tr"}, ["espeak:tr"], "voice_language",
+            "Otto speaks 'tr', and the voice en_US-joe-medium speaks 'en': espeak:tr", "voice of its language",
+        ),
+        (
+            {"name": "en_US-joe-medium", "language": "xx"}, [JOE], "voice_language", "speaks all the same",
+            "voice of its language",
+        ),
+        ({"name": "de+m3", "engine": "espeak"}, ["espeak:en", JOE], "voice_language", "Otto speaks 'en'", "voice"),
+        ({"engine": "elevenlabs"}, [JOE, "espeak:en"], "voice_engine", "elevenlabs, which is not set up", "API_KEY"),
+        ({"engine": "piper", "language": "tr"}, ["espeak:tr"], "voice_engine", "no voice for 'tr'", "models pull"),
+        ({"name": "en+nobody", "engine": "espeak"}, ["espeak:en", JOE], "voice_missing", "en+nobody", "tts.voices"),
+        ({"name": "gone", "piper": {}, "espeak": frozenset()}, [], "voice_missing", "nothing else here speaks", "pull"),
+    ],
+)  # fmt: skip
+def test_a_voice_that_is_not_the_wanted_one_is_told_once(
+    asked: dict[str, Any], voices: list[str], code: str, message: str, hint: str
+) -> None:
+    found = chain(**asked)
+    assert spoken(found) == voices
+    assert [reason.code for reason in found.reasons] == [code]
+    assert message in found.reasons[0].message
+    assert hint in found.reasons[0].hint
+
+
+def test_characters_without_voices_sound_different_and_always_the_same() -> None:
+    def voice(number: int) -> tuple[str, int]:
+        who = CharacterFile(name="Villager", language="tr", persona=Persona(summary="A.")).with_id(f"villager_{number}")
+        found = choose(who, TtsSettings(), here()).voices[0]
+        return found.name, found.pitch
+
+    voices = [voice(number) for number in range(40)]
+    assert voices == [voice(number) for number in range(40)]
+    assert len(set(voices)) >= 25
+    assert max(Counter(voices).values()) <= 4
