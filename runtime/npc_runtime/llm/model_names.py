@@ -8,8 +8,8 @@ _WORD = re.compile(r"[a-z]+")
 _WORD_AND_NUMBER = re.compile(r"[a-z0-9]+")
 _OTHER_WORK = frozenset({
     "asr", "bark", "bge", "clip", "colbert", "diffusion", "e5", "embed", "embedding", "embeddings", "encoder", "flux",
-    "gliner", "gte", "guard", "jina", "minilm", "mmproj", "moderation", "moondream", "mxbai", "ocr", "paraphrase", "piper",
-    "rerank", "reranker", "reward", "sdxl", "shieldgemma", "siglip", "splade", "tts", "vae", "whisper",
+    "gliner", "gte", "guard", "jina", "minilm", "mmproj", "moderation", "moondream", "mxbai", "ocr", "paraphrase",
+    "piper", "rerank", "reranker", "reward", "sdxl", "shieldgemma", "siglip", "splade", "tts", "vae", "whisper",
 })  # fmt: skip
 """Words in the names of models that embed, rank, classify, hear, speak, draw or only describe pictures."""
 _UNTAUGHT = frozenset({"base", "foundation", "pretrained"})

@@ -13,7 +13,7 @@ from npc_runtime.models.store import model_folder
 
 BYTES_PER_CORE = 250 << 20
 """Of a model file that processor cores alone keep up with: they then read about 60 tokens of a prompt per second, by
-the measured 160 of a core with a file of 98 MB. With more, players wait for seconds even if most of a prompt is warm."""
+the measured 160 of a core with a file of 98 MB. With more, players wait for seconds even if most of it is warm."""
 _BUFFERS = 256 << 20
 """Bytes that a context and the engine's own buffers take, where the registry does not know the model."""
 _MOST_FILES = 64
