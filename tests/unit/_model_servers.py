@@ -1,4 +1,4 @@
-"""Stand-ins for the model servers that people run, with the answers that their documentation shows, and hostile ones."""
+"""Stand-ins for the model servers that people run, with the answers that their documentation shows."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Model servers on this machine are known by what they answer, whatever port they use and whoever they pretend to be."""
+"""Model servers on this machine are known by what they answer, whatever their port and whoever they pretend to be."""
 
 import json
 import socket
@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from tests.unit import _model_servers as stands
 
 from npc_runtime.llm import probe
 from npc_runtime.llm.local_servers import choose, discover, serving
 from npc_runtime.llm.served import LocalServer, ServedModel
-from tests.unit import _model_servers as stands
 
 pytestmark = pytest.mark.anyio
 
