@@ -227,13 +227,13 @@ async def test_nobody_is_there(speech: Samples) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[::1", "htp://127.0.0.1/v1", "127.0.0.1", "http://127.0.0.1:99999/v1", "http://a b/"]
+    "url", ["http://[::1", "htp://127.0.0.1/v1", "127.0.0.1", "http://127.0.0.1:99999/v1", "http://a\x00b/"]
 )
 async def test_an_address_that_is_none(url: str, speech: Samples) -> None:
     async with ears(url) as online:
         with pytest.raises(ServiceError) as caught:
             await online.hear(speech, language="en", hotwords=())
-    assert caught.value.failing in ("request", "connect")
+    assert caught.value.failing == "request"
 
 
 async def test_a_turn_that_is_left_leaves_the_service(speech: Samples) -> None:

@@ -1,5 +1,6 @@
 """Downloaded language models: which of them are on this machine, and whether they fit beside a game."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from npc_runtime.models.fit import GAME_RESERVE, Verdict, fit, gib, judge
 from npc_runtime.models.formats import recognise
 from npc_runtime.models.hardware import Machine
 from npc_runtime.models.locate import locate
-from npc_runtime.models.registry import ModelEntry, Registry
+from npc_runtime.models.registry import Kind, ModelEntry, Registry
 from npc_runtime.models.store import model_folder
 
 BYTES_PER_CORE = 250 << 20
@@ -30,6 +31,17 @@ class Downloaded:
     verdict: Verdict
 
 
+def present(registry: Registry, cache: Path, kind: Kind) -> tuple[ModelEntry, ...]:
+    """The known models of a kind that are on this machine, installed or pulled; their content is not looked at."""
+    found = []
+    for entry in registry.entries:
+        if entry.kind == kind:
+            with contextlib.suppress(NpcError):
+                locate(entry.id, cache=cache, registry=registry, verify=False)
+                found.append(entry)
+    return tuple(found)
+
+
 def downloaded(
     registry: Registry, cache: Path, machine: Machine, *, context_tokens: int, gpu: bool = False
 ) -> tuple[Downloaded, ...]:
@@ -43,8 +55,8 @@ def downloaded(
         gpu: Whether the engine will put the model on the graphics processor.
     """
     found = []
-    for entry in registry.entries:
-        if entry.kind == "llm" and not entry.default and _is_here(entry, cache, registry):
+    for entry in present(registry, cache, "llm"):
+        if not entry.default:
             judged = fit(entry, machine, context_tokens=context_tokens)
             verdict = judged.vram if gpu and judged.vram else _on_cores(judged.ram, entry.size, machine)
             found.append(Downloaded(entry.id, entry.size, verdict))
@@ -55,14 +67,6 @@ def downloaded(
             continue
         found.append(_loose(path, machine, gpu))
     return tuple(found)
-
-
-def _is_here(entry: ModelEntry, cache: Path, registry: Registry) -> bool:
-    try:
-        locate(entry.id, cache=cache, registry=registry, verify=False)
-    except NpcError:
-        return False
-    return True
 
 
 def _loose(path: Path, machine: Machine, gpu: bool) -> Downloaded:

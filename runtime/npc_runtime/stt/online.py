@@ -224,13 +224,16 @@ class OnlineEars:
             trust_env=parts.hostname not in _LOOPBACK,
             event_hooks={"response": [bound]},
         )
-        return openai.AsyncOpenAI(
-            base_url=self._base_url,
-            api_key=self._key.get_secret_value() or "none",
-            max_retries=0,
-            timeout=openai.Timeout(self._timeout, connect=min(CONNECT, self._timeout)),
-            http_client=http,
-        )
+        try:
+            return openai.AsyncOpenAI(
+                base_url=self._base_url,
+                api_key=self._key.get_secret_value() or "none",
+                max_retries=0,
+                timeout=openai.Timeout(self._timeout, connect=min(CONNECT, self._timeout)),
+                http_client=http,
+            )
+        except httpx2.InvalidURL as error:
+            raise ValueError("no address") from error
 
 
 def _voiced(samples: Samples) -> tuple[list[Samples], float] | None:

@@ -1,14 +1,39 @@
 """Sizes: which of the Whisper models on this machine to take when nobody chose one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from npc_runtime.models.fit import fit
 from npc_runtime.models.hardware import Machine
 from npc_runtime.models.registry import ModelEntry
+from npc_runtime.stt.placement import Placement
 
 _ON_CORES = ((8, 600 << 20), (4, 200 << 20), (1, 100 << 20))
 """Physical cores → bytes of the largest model whose words come in time on them, one core for the game: small, base and
 tiny, with 16 bits each."""
+
+
+def arrange(
+    entries: Sequence[ModelEntry], language: str, machine: Machine, where: Callable[[int], Placement]
+) -> tuple[ModelEntry, Placement] | None:
+    """Which model works on which processor: the largest that a graphics processor has room for, else see `choose_size`.
+
+    Args:
+        entries: Speech-to-text models that are on this machine.
+        language: ISO 639 code.
+        machine: The machine's means.
+        where: Where a model of so many bytes works: see `place_here`.
+
+    Returns:
+        None if none knows the language.
+    """
+    left = list(entries)
+    while best := choose_size(left, language, machine, cuda=True):
+        placement = where(best.size)
+        if placement.device == "cuda":
+            return best, placement
+        left.remove(best)
+    chosen = choose_size(entries, language, machine)
+    return (chosen, where(chosen.size)) if chosen else None
 
 
 def choose_size(
