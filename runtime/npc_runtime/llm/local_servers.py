@@ -6,7 +6,7 @@ import anyio
 
 from npc_runtime.llm import model_names
 from npc_runtime.llm.probe import ask, listening
-from npc_runtime.llm.served import MODELS, PATHS, WORKSPACES, Kind, LocalServer, ServedModel, read
+from npc_runtime.llm.served import PATHS, Kind, LocalServer, ServedModel, read
 
 PORTS = (11434, 1234, 8080, 5001, 5000, 8000, 3001)
 """Where they listen unless told otherwise: Ollama, LM Studio, llama-server, KoboldCpp, text-generation-webui, vLLM,
@@ -43,8 +43,8 @@ async def discover(ports: Sequence[int] = PORTS, *, keys: Mapping[Kind, str] | N
         answers = await ask(port, PATHS)
         server = read(port, answers)
         if server and server.locked and (key := (keys or {}).get(server.kind)):
-            path = WORKSPACES if server.kind == "AnythingLLM" else MODELS
-            server = read(port, {**answers, **await ask(port, [path], key=key)})
+            paths = [path for path in PATHS if path in answers and answers[path].locked]
+            server = read(port, {**answers, **await ask(port, paths, key=key)})
         if server:
             found[port] = server
 

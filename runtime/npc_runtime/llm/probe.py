@@ -32,6 +32,8 @@ class Answer:
     """HTTP status."""
     body: Any = None
     """Decoded JSON; None for anything else."""
+    server: str = ""
+    """The name of its software, as the header `Server` has it."""
 
     @property
     def locked(self) -> bool:
@@ -89,7 +91,7 @@ async def _get(port: int, path: str, key: str) -> Answer | None:
         assert request is not None
         async with await anyio.connect_tcp(HOST, port) as stream:
             await stream.send(request + (talk.send(h11.EndOfMessage()) or b""))
-            status, body = 0, bytearray()
+            status, server, body = 0, "", bytearray()
             while True:
                 event = talk.next_event()
                 if event is h11.NEED_DATA:
@@ -99,12 +101,13 @@ async def _get(port: int, path: str, key: str) -> Answer | None:
                         talk.receive_data(b"")
                 elif isinstance(event, h11.Response):
                     status = event.status_code
+                    server = dict(event.headers).get(b"server", b"").decode("latin-1")
                 elif isinstance(event, h11.Data):
                     body += event.data
                     if len(body) > MOST_BYTES:
                         return None
                 elif isinstance(event, h11.EndOfMessage):
-                    return Answer(status, _json(bytes(body)) if status == 200 else None)
+                    return Answer(status, _json(bytes(body)) if status == 200 else None, server)
                 elif not isinstance(event, h11.InformationalResponse):
                     return None
     except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, h11.ProtocolError):

@@ -143,7 +143,9 @@ def _kind(answers: Mapping[str, Answer], bodies: Mapping[str, dict[str, Any]]) -
         return "LM Studio"
     if "version" in said("/api/version") and isinstance(said("/api/tags").get("models"), list):
         return "Ollama"
-    if "llamacpp" in owners or "default_generation_settings" in said("/props"):
+    # With a key it tells nothing without it, but for its name.
+    named = _locked(answers, MODELS) and answers[MODELS].server == "llama.cpp"
+    if named or "llamacpp" in owners or "default_generation_settings" in said("/props"):
         return "llama-server"
     if "vllm" in owners or (_locked(answers, MODELS) and isinstance(said("/version").get("version"), str)):
         return "vLLM"
