@@ -121,6 +121,7 @@ async def test_a_llama_server_that_switches_says_what_is_loaded() -> None:
         stands.TEXT_GENERATION_WEBUI | {"/v1/internal/model/info": {"model_name": "None"}},
         stands.TEXT_GENERATION_WEBUI | {"/v1/internal/model/info": {"model_name": None}},
         stands.OLLAMA | {"/api/tags": {"models": []}},
+        stands.OLLAMA | {"/api/tags": {"models": None}, "/v1/models": {"object": "list", "data": None}},
     ],
 )
 async def test_a_server_without_a_model_offers_none(answers: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from npc_runtime.models.hardware import Gpu, Machine
 from npc_runtime.models.registry import ModelEntry, Registry
 from npc_runtime.stt.placement import CPU, Device, Placement, place, place_here
-from npc_runtime.stt.sizes import choose_size
+from npc_runtime.stt.sizes import arrange, choose_size
 
 GIB = 1 << 30
 TYPES = {"float32", "float16", "int8_float16", "int8"}
@@ -92,6 +92,18 @@ def test_where_it_works(wanted: Device, gpus: tuple[Gpu, ...], devices: int, dev
     assert placed.device == device
     assert placed.compute_type == ("int8_float16" if device == "cuda" else "int8")
     assert placed.why
+
+
+def test_model_and_processor_together() -> None:
+    def card(free: int) -> tuple[str, str] | None:
+        here = machine(2, 16 * GIB, Gpu("Card", 24 * GIB, free))
+        found = arrange(ALL, "en", here, lambda size: place("auto", here, size, 1, TYPES))
+        return (found[0].id, found[1].device) if found else None
+
+    assert card(20 * GIB) == ("whisper-large", "cuda")
+    assert card(6 * GIB) == ("whisper-small", "cuda"), "the largest that leaves the game its share"
+    assert card(4 * GIB) == ("whisper-tiny-en", "cpu")
+    assert arrange([TINY], "de", machine(), lambda _: CPU) is None
 
 
 def test_arithmetic_of_an_old_card() -> None:

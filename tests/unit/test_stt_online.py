@@ -209,7 +209,11 @@ async def test_when_it_may_be_asked_again(headers: dict[str, str], wait: float |
 
 async def test_a_service_that_says_nothing_is_given_up(speech: Samples) -> None:
     done = threading.Event()
-    with transcribing(lambda handler, _: done.wait(20) and None) as service:
+
+    def answer(handler: BaseHTTPRequestHandler, _: Asked) -> None:
+        done.wait(20)
+
+    with transcribing(answer) as service:
         async with ears(service.url, patience=0.3) as online:
             with pytest.raises(ServiceError) as caught:
                 await online.hear(speech, language="en", hotwords=())

@@ -141,7 +141,7 @@ def _kind(answers: Mapping[str, Answer], bodies: Mapping[str, dict[str, Any]]) -
         return "text-generation-webui"
     if any("state" in entry and "type" in entry for entry in _entries(said("/api/v0/models").get("data"))):
         return "LM Studio"
-    if "version" in said("/api/version") and isinstance(said("/api/tags").get("models"), list):
+    if "version" in said("/api/version") and "models" in said("/api/tags"):
         return "Ollama"
     # With a key it tells nothing without it, but for its name.
     named = _locked(answers, MODELS) and answers[MODELS].server == "llama.cpp"

@@ -59,6 +59,8 @@ def choose_language_model(
         where = llm.provider or (place(llm.base_url) if llm.base_url else "OpenAI")
         return Choice("service", llm.model, f"{llm.model or 'Its default model'} of {where}: the settings name it.")
     auto = llm.backend == "auto"
+    if llm.backend == "transformers":  # which does not read the files that are looked for here
+        return Choice("file", llm.model, f"{llm.model or 'A model'} for transformers: the settings name it.")
     if llm.model:
         if auto and named and not known:
             return Choice("server", named.model, f"{named.model} of {named.place}: the settings name it.")

@@ -84,5 +84,6 @@ def _on_cores(verdict: Verdict, size: int, machine: Machine) -> Verdict:
     most = BYTES_PER_CORE * machine.cores
     if verdict.level != "fits" or size <= most:
         return verdict
-    reason = f"has {gib(size)}, and {machine.cores} processor cores keep up with {gib(most)}"
+    cores = f"{machine.cores} processor cores keep" if machine.cores > 1 else "one processor core keeps"
+    reason = f"has {gib(size)}, and {cores} up with {gib(most)}"
     return Verdict("too big", verdict.need, reason)
