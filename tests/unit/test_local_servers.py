@@ -9,11 +9,13 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from hypothesis import given, settings, strategies
 from tests.unit import _model_servers as stands
 
 from npc_runtime.llm import probe
 from npc_runtime.llm.local_servers import choose, discover, serving
-from npc_runtime.llm.served import LocalServer, ServedModel
+from npc_runtime.llm.probe import Answer
+from npc_runtime.llm.served import PATHS, LocalServer, ServedModel, read
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +72,14 @@ SHAPES: dict[str, tuple[dict[str, Any], str, dict[str, ServedModel]]] = {
         },
     ),
 }
+
+
+FIELDS = (
+    "id", "name", "model", "data", "models", "owned_by", "meta", "n_params", "n_ctx", "size", "status", "value",
+    "state", "type", "details", "parameter_size", "capabilities", "llm", "context_length", "result", "version",
+    "model_name", "default_generation_settings", "max_model_len", "loaded_context_length",
+)  # fmt: skip
+"""Everything that is looked at."""
 
 
 @pytest.fixture(autouse=True)
@@ -240,6 +250,31 @@ async def test_wrong_types_count_as_not_said() -> None:
         ServedModel("nan:8b", 8 * 10**9, capable=True),
         ServedModel("huge"),
     )
+
+
+ANYTHING = strategies.recursive(
+    strategies.sampled_from([None, True, "", "8b", "a:8b", 0, -1, 7, 10**12, 10**400, 0.5, float("inf"), float("nan")]),
+    lambda inner: (
+        strategies.lists(inner, max_size=3)
+        | strategies.dictionaries(strategies.sampled_from(FIELDS), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    strategies.sampled_from([answers for answers, _, _ in SHAPES.values()]),
+    strategies.dictionaries(strategies.sampled_from(PATHS), ANYTHING, max_size=4),
+    strategies.lists(strategies.dictionaries(strategies.sampled_from(FIELDS), ANYTHING, max_size=6), max_size=3),
+)
+def test_whatever_they_say(known: dict[str, Any], said: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+    listed = {path: {"data": entries, "models": entries} for path in ("/v1/models", "/api/v0/models", "/api/tags")}
+    for bodies in (known | said, known | listed | said):
+        server = read(1, {path: Answer(200, body) for path, body in bodies.items()})
+        if server:
+            assert all(0 < len(model.name) <= 200 and model.name.isprintable() for model in server.models)
+            assert all((model.size or 1) > 0 and (model.context or 1) > 0 for model in server.models)
 
 
 async def test_ten_thousand_models_are_not_all_kept() -> None:

@@ -1,6 +1,7 @@
 """A transcription service: what it is sent, what of its answers is believed, and every way in which it fails."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import anyio.to_thread
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies
 from pydantic import SecretStr
 from tests.unit._transcribing import Answer, Asked, reply, transcribing, verbose
 
@@ -285,3 +287,26 @@ def test_only_the_segments_that_are_believed() -> None:
     assert believed(both) == ("Good day.", "")
     odd = good | {"segments": [{"text": " Good day.", "avg_logprob": None, "no_speech_prob": "?"}]}
     assert believed(odd) == ("Good day.", "")
+
+
+ANYTHING = strategies.recursive(
+    strategies.sampled_from([None, True, "", "Good day.", 0, -1, 7, 10**400, 0.5, float("inf"), float("nan")]),
+    lambda inner: (
+        strategies.lists(inner, max_size=3)
+        | strategies.dictionaries(
+            strategies.sampled_from(["text", "segments", "avg_logprob", "no_speech_prob", "logprobs", "logprob"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ANYTHING, ANYTHING, ANYTHING, strategies.text(max_size=99))
+def test_whatever_it_answers(data: Any, segments: Any, logprobs: Any, text: str) -> None:
+    for answer in (data, {"text": text, "segments": segments, "logprobs": logprobs}):
+        with contextlib.suppress(ValueError):
+            said, reason = believed(answer)
+            assert bool(said) != bool(reason)

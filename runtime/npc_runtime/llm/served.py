@@ -4,7 +4,6 @@ The shapes are those that each project documents for its HTTP interface; a field
 taken as not said.
 """
 
-import math
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -134,7 +133,7 @@ def _kind(answers: Mapping[str, Answer], bodies: Mapping[str, dict[str, Any]]) -
     def said(path: str) -> dict[str, Any]:
         return bodies.get(path, {})
 
-    owners = {entry.get("owned_by") for entry in _entries(said(MODELS).get("data"))}
+    owners = [entry.get("owned_by") for entry in _entries(said(MODELS).get("data"))]
     if said("/api/extra/version").get("result") == "KoboldCpp":
         return "KoboldCpp"
     if "model_name" in said("/v1/internal/model/info"):
@@ -289,9 +288,9 @@ def _name(entry: Mapping[str, Any]) -> str:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if 0 < value < 1e18 else None
+    return int(value) if 1 <= value < 10**18 else None
 
 
 def _printable(text: str) -> bool:

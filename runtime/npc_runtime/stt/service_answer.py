@@ -1,7 +1,6 @@
 """The answer of a transcription service: its words, as far as they are to be believed."""
 
 import json
-import math
 from statistics import fmean
 from typing import Any
 
@@ -13,6 +12,8 @@ LETTERS = 40
 LETTERS_PER_SECOND = 30
 """what the fastest speakers add to it each second; who writes more does not listen."""
 _MOST_SEGMENTS = 1000
+_MOST = 1000
+"""No probability, nor its logarithm, is larger."""
 
 
 def words(body: bytes, *, seconds: float, prompt: str) -> tuple[str, Reason]:
@@ -72,12 +73,13 @@ def _pieces(data: dict[str, Any], text: str) -> list[Decoded]:
         if any(piece.text for piece in found):
             return found
     tokens = data.get("logprobs")
-    sure = [_number(token.get("logprob"), 0.0) for token in tokens if isinstance(token, dict)] if tokens else []
+    tokens = tokens if isinstance(tokens, list) else []
+    sure = [_number(token.get("logprob"), 0.0) for token in tokens if isinstance(token, dict)]
     return [Decoded(cleaned(text), fmean(sure) if sure else 0.0, 0.0)]
 
 
 def _number(value: object, otherwise: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
         return otherwise
     return float(value)
 
