@@ -5,12 +5,11 @@ import importlib.util
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -22,40 +21,18 @@ from npc_runtime.character.memory.embedder import find_embedder
 from npc_runtime.character.memory.inspection import inspect
 from npc_runtime.character.memory.lexicon import Lexicon
 from npc_runtime.cli import console, demo
+from npc_runtime.cli.doctor_models import models
 from npc_runtime.cli.failure import package, readable
+from npc_runtime.cli.finding import Finding
 from npc_runtime.cli.tongue import shown
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.engines import running
 from npc_runtime.errors import NpcError
 from npc_runtime.models.hardware import this_machine
-from npc_runtime.models.locate import locate
-from npc_runtime.models.registry import Kind, Registry
-from npc_runtime.models.store import own_registry
 
 _PORTAUDIO = "on Debian or Ubuntu: sudo apt install libportaudio2; on Fedora: sudo dnf install portaudio"
 _LIBGOMP = "on Debian or Ubuntu: sudo apt install libgomp1; on Fedora: sudo dnf install libgomp"
-_SERVERS = {
-    11434: "Ollama",
-    1234: "LM Studio",
-    8080: "llama-server",
-    5001: "KoboldCpp",
-    5000: "text-generation-webui",
-    8000: "vLLM",
-    3001: "AnythingLLM",
-}
-"""Usual loopback ports of local model servers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    state: Literal["ok", "note", "bad"]
-    """`note`: something optional is missing; `bad`: `demo` would not work."""
-    subject: str
-    message: str
-    fix: str = ""
 
 
 def doctor(library: Library, settings: Settings, *, as_json: bool = False) -> int:
@@ -87,12 +64,11 @@ def _look(library: Library, settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", "runtime", f"npc-runtime {__version__}")
     yield Finding("ok", "machine", f"{machine.cores} cores, {memory}, {gpus}")
     yield from _packages()
-    yield from _models(settings)
+    yield from models(settings, machine)
     yield from _folders(settings)
     yield _memory(settings)
     yield _content(library)
     yield from _audio()
-    yield from _ports()
     yield _engine(library, settings)
 
 
@@ -129,25 +105,6 @@ def _import(module: str, subject: str, native_fix: str) -> Finding:
     except (ImportError, OSError) as error:
         return Finding("bad", subject, f"{module} cannot be loaded: {error}", native_fix)
     return Finding("ok", subject, module)
-
-
-def _models(settings: Settings) -> Iterator[Finding]:
-    registry = Registry.load(own_registry(settings.model_cache))
-    wanted: list[tuple[Kind, str]] = [
-        ("llm", settings.llm.model),
-        ("stt", settings.stt.model),
-        ("tts", settings.tts.model),
-    ]
-    for kind, configured in wanted:
-        try:
-            model = locate(
-                configured or registry.default(kind).id, cache=settings.model_cache, kind=kind, registry=registry
-            )
-        except NpcError as error:
-            yield Finding("bad", f"{kind} model", error.message, error.hint)
-            continue
-        licence = f", {model.entry.licence}" if model.entry else ""
-        yield Finding("ok", f"{kind} model", f"{model.id} (from {model.origin}{licence})")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
@@ -229,18 +186,6 @@ def _audio() -> Iterator[Finding]:
             yield Finding("ok", subject, ", ".join(names[:3]))
         else:
             yield Finding("note", subject, "none found; WAV files and typed text work without")
-
-
-def _ports() -> Iterator[Finding]:
-    found = [name for port, name in _SERVERS.items() if _answers(port)]
-    message = f"something answers where {', '.join(found)} usually does" if found else "none found"
-    yield Finding("ok", "model servers", message)
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _engine(library: Library, settings: Settings) -> Finding:

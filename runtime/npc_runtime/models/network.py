@@ -63,8 +63,11 @@ def index_endpoint(environ: Mapping[str, str] = os.environ) -> str | None:
 
 def place(url: str) -> str:
     """The host of an address, without whatever may be secret in it."""
-    parts = urlsplit(url)
-    return parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else "the server"
+    try:
+        parts = urlsplit(url)
+        return parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else "the server"
+    except ValueError:  # brackets or a port that make no sense
+        return "the server"
 
 
 @contextmanager

@@ -34,9 +34,15 @@ class Decoded:
     """Whether it goes in circles."""
 
 
-def doubt(decoded: Decoded) -> Reason:
-    """Why a text is not to be believed; empty if it is."""
-    if decoded.no_speech > NO_SPEECH or (decoded.no_speech > DOUBTFUL and decoded.logprob < LIKELY):
+def doubt(decoded: Decoded, *, ours: bool = True) -> Reason:
+    """Why a text is not to be believed; empty if it is.
+
+    Args:
+        decoded: The text, and how sure of it the decoder was.
+        ours: Whether it comes from a model that `NO_SPEECH` was measured with. Others may say so for real speech, and
+            their words must be unlikely, too.
+    """
+    if (ours and decoded.no_speech > NO_SPEECH) or (decoded.no_speech > DOUBTFUL and decoded.logprob < LIKELY):
         return "no_speech"
     if not decoded.text or decoded.logprob < GUESSED:
         return "unclear"

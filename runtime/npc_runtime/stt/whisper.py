@@ -5,6 +5,7 @@ floor of 10 s and 2 s of room behind the speech take about a third of the time. 
 the decoder goes in circles, the utterance is heard once more in the full window, and the likelier words count.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,14 @@ from npc_runtime.lane import Ticket
 from npc_runtime.speech import Samples, Transcript
 from npc_runtime.stt import hotwords as names
 from npc_runtime.stt.cutting import windows
+from npc_runtime.stt.level import levelled
+from npc_runtime.stt.placement import CPU, Placement
 from npc_runtime.stt.trust import NO_SPEECH, Decoded, Reason, doubt
 from npc_runtime.stt.vad import speech_spans
 from npc_runtime.stt.whisper_import import faster_whisper
 from npc_runtime.stt.wording import cleaned, looped, unlooped
+
+_log = logging.getLogger(__name__)
 
 RATE = 16_000
 FLOOR = 1000
@@ -33,12 +38,6 @@ FULL = 3000
 UNSURE = -0.5
 """Mean log probability per token below which a second, four times slower hearing pays. With -0.3 instead, it found no
 more words in the recordings that were measured, and made about every third reply to them wait."""
-SILENCE = 1e-4
-"""Peak (-80 dBFS) below which a recording is digital silence or the noise of its last bit."""
-QUIET = 0.1
-"""Peak below which a recording is amplified: the detector and the log-mel floor expect a normal level."""
-LEVEL = 0.3
-MAX_GAIN = 300.0
 REQUIRED = ("model.bin", "tokenizer.json")
 """Without its tokenizer file, faster-whisper would look for one on the internet."""
 
@@ -52,21 +51,23 @@ class WhisperEngine:
     Args:
         model_dir: Folder with `model.bin`, `config.json`, `tokenizer.json` and the vocabulary.
         threads: CPU threads it may use.
-        compute_type: Arithmetic of CTranslate2, such as `int8` or `float32`.
-        device: `cpu` or `cuda`.
+        placement: Where it works. Where a graphics processor cannot be used after all, the processor cores are.
 
     Raises:
         ModelError: The folder is not such a model, or it is damaged.
         MissingPackageError: faster-whisper is not installed.
     """
 
-    def __init__(self, model_dir: Path, *, threads: int, compute_type: str = "int8", device: str = "cpu") -> None:
+    def __init__(self, model_dir: Path, *, threads: int, placement: Placement = CPU) -> None:
         _check_files(model_dir)
         self._library = faster_whisper()
+        self.placement = placement
+        """Where it works; after a failure, why it does not work where it was meant to."""
         try:
-            self._model = self._library.WhisperModel(
-                str(model_dir), device=device, compute_type=compute_type, cpu_threads=max(1, threads)
-            )
+            if placement.device == "cuda":
+                self._model = self._load_on_cuda(model_dir, threads)
+            else:
+                self._model = self._load(model_dir, threads)
             mels = int(self._model.model.n_mels)
             self._features = self._library.FeatureExtractor(**{**self._model.feat_kwargs, "feature_size": mels})
         except Exception as error:  # CTranslate2 and tokenizers raise bare RuntimeError, ValueError and Exception
@@ -76,6 +77,26 @@ class WhisperEngine:
             ) from error
         self.model_dir = model_dir
         self._tokenizers: dict[str, tuple[Any, list[int]]] = {}
+
+    def _load(self, model_dir: Path, threads: int) -> Any:
+        return self._library.WhisperModel(
+            str(model_dir),
+            device=self.placement.device,
+            compute_type=self.placement.compute_type,
+            cpu_threads=max(1, threads),
+        )
+
+    def _load_on_cuda(self, model_dir: Path, threads: int) -> Any:
+        try:
+            model = self._load(model_dir, threads)
+            # The libraries of CUDA are loaded when they are first used: only that shows whether they are there.
+            model.encode(np.zeros((int(model.model.n_mels), FULL), np.float32))
+        except (RuntimeError, ValueError, MemoryError) as error:
+            why = f"the graphics processor cannot be used: {_first_line(error)}"
+            _log.warning("Speech is recognised on the processor cores: %s.", why)
+            self.placement = replace(CPU, why=why)
+            return self._load(model_dir, threads)
+        return model
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -117,7 +138,7 @@ class WhisperEngine:
         """
         language = self._language(language)
         duration_ms = len(samples) * 1000 / RATE
-        audio = _levelled(samples)
+        audio = levelled(samples)
         if audio is None:
             return Transcript("", language, "silence", duration_ms, 0.0)
         spans = speech_spans(audio)
@@ -241,20 +262,6 @@ def _check_files(model_dir: Path) -> None:
             raise ModelError(f"{model_dir} is not a Whisper model in CTranslate2 format: {name} is missing.", hint=hint)
         if not file.stat().st_size:
             raise ModelError(f"The speech model in {model_dir} is damaged: {name} is empty.", hint=hint)
-
-
-def _levelled(samples: Samples) -> Samples | None:
-    """Finite samples without offset at a normal level; None for digital silence."""
-    audio: Samples = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    if not len(audio):
-        return None
-    audio = audio - audio.mean(dtype=np.float64).astype(np.float32)
-    peak = float(np.abs(audio).max())
-    if peak < SILENCE:
-        return None
-    if peak < QUIET:
-        audio *= np.float32(min(MAX_GAIN, LEVEL / peak))
-    return audio
 
 
 def _guarded(run: Callable[[], T]) -> T:
