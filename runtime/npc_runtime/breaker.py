@@ -68,7 +68,7 @@ class Breaker:
 
     def enter(self) -> None:
         """Somebody tries, which `allows` has said they may; ends with `succeeded`, `failed` or `left`."""
-        self._trial = self._until is not None
+        self._trial = self._trial or self.state == "half-open"
 
     def succeeded(self) -> None:
         """It works."""

@@ -203,7 +203,7 @@ def _text(found: Mapping[str, Any], key: str) -> str:
     value = found[key]
     if not isinstance(value, str):
         raise TypeError(key)
-    return value[:200]
+    return "".join(character for character in value[:200] if character.isprintable())
 
 
 def _tokens(found: Mapping[str, Any], key: str) -> int:

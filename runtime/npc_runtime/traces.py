@@ -88,7 +88,9 @@ class Traces:
     def __init__(self, folder: Path | None = None, *, keep: int = 50, exporters: Sequence[Export] = ()) -> None:
         self._latest: deque[TurnRecord] = deque(maxlen=keep)
         receivers: list[Export] = [] if folder is None else [TraceFile(folder)]
-        self._couriers = [Courier(receiver, what="Traces of turns", name="traces") for receiver in (*receivers, *exporters)]
+        self._couriers = [
+            Courier(receiver, what="Traces of turns", name="traces") for receiver in (*receivers, *exporters)
+        ]
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ import anyio
 from npc_runtime.errors import EngineError, NpcError
 from npc_runtime.failover import Switch, nobody
 from npc_runtime.llm.backend import Completion, Delta, Finish, Message
+from npc_runtime.llm.fit import continued
 from npc_runtime.llm.member import Member, first_able
 from npc_runtime.llm.passage import Passage
 from npc_runtime.spending import Spent
@@ -92,7 +93,7 @@ class ModelChain:
 
     @asynccontextmanager
     async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
-        """Answer, whoever can. Each piece that a model writes gives one `Delta`; it is empty while no word is complete."""
+        """Answer, whoever can. Each piece that a model writes gives one `Delta`, empty while no word is complete."""
         reply = _Reply(self, request, self._terms)
         self._working += 1
         try:
@@ -107,7 +108,7 @@ class ModelChain:
                 member.prepare()
 
     async def warm(self, request: Completion, *, said: str = "") -> None:
-        """Have the prompt read by whoever would answer and, where that is a service, by who stands by on this machine."""
+        """Have the prompt read by whoever would answer; where that is a service, by who stands by here, too."""
         member = first_able(self.members, may_spend=self._terms.may_spend())
         if member is None:
             return
@@ -123,10 +124,9 @@ class ModelChain:
         if not member.ready:
             return
         whole = replace(request, messages=(*request.messages, Message("user", said)))
-        asked = await member.request(whole, "", small=self.small)
-        if asked is not None:
-            *before, last = asked.messages
-            await member.model.warm(replace(asked, messages=tuple(before)), said=last.text)
+        asked = await member.request(whole, small=self.small)
+        *before, last = asked.messages
+        await member.model.warm(replace(asked, messages=tuple(before)), said=last.text)
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, by the tokenizer of whoever would answer."""
@@ -190,13 +190,13 @@ class _Reply:
 
     async def _written(self) -> AsyncGenerator[Delta | Finish, None]:
         while True:
-            member = self._next()
-            asked = await member.request(self._request, self._passed, small=self._chain.small)
-            if asked is None:
+            rest = continued(self._request, self._passed)
+            if rest is None:
                 yield self._finish(complete=True)
                 return
+            member = self._next()
             self._tried.append(member)
-            answer = self._answer(member, asked)
+            answer = self._answer(member, rest)
             try:
                 async for item in answer:
                     yield item
@@ -223,7 +223,7 @@ class _Reply:
             raise nobody(_WHAT, self._failures)
         return member
 
-    async def _answer(self, member: Member, asked: Completion) -> AsyncGenerator[Delta | Finish, None]:
+    async def _answer(self, member: Member, request: Completion) -> AsyncGenerator[Delta | Finish, None]:
         """What one of them writes.
 
         Raises:
@@ -234,7 +234,8 @@ class _Reply:
         member.breaker.enter()
         try:
             await member.start()
-            async with member.model.stream(asked) as items:
+            request = await member.request(request, small=self._chain.small)
+            async with member.model.stream(request) as items:
                 async for item in items:
                     if self.writer is not member:
                         self.writer = member
@@ -261,7 +262,7 @@ class _Reply:
             raise
         finally:
             member.breaker.left()
-            self._add(member.spent(asked, finish, pieces))
+            self._add(member.spent(request, finish, pieces))
         yield self._pass_on(self._passage.rest())
         yield self._finish(complete=finish.complete)
 

@@ -20,7 +20,7 @@ _SENTENCES = 3
 _REPLY_SHARE = 0.25
 """Of a window that a reply may take."""
 _SLACK = 16
-"""Tokens that nobody counts: those that templates begin and end with, and those that parts make when they are joined."""
+"""Tokens that nobody counts: of the ends of templates, and where parts are joined."""
 _TRIES = 4
 
 _FEELING = re.compile(r"\[emotion\s+(\w+)[^\]]*\]")

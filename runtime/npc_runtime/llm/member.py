@@ -11,7 +11,7 @@ from npc_runtime.breaker import Breaker
 from npc_runtime.errors import NpcError
 from npc_runtime.failover import readable
 from npc_runtime.llm.backend import Completion, Finish, LanguageModel
-from npc_runtime.llm.fit import continued, fitted, simplified
+from npc_runtime.llm.fit import fitted, simplified
 from npc_runtime.llm.prompt import estimated_tokens
 from npc_runtime.spending import Price, Spent, cost_of
 
@@ -115,21 +115,16 @@ class Member:
         self.breaker.succeeded()
         self.trouble = None
 
-    async def request(self, asked: Completion, passed: str, *, small: bool) -> Completion | None:
-        """What it is to be asked, in a way that suits it.
+    async def request(self, request: Completion, *, small: bool) -> Completion:
+        """A request in a way that suits it.
 
         Args:
-            asked: What the chain was asked.
-            passed: What has been passed on of the answer.
+            request: What is asked.
             small: Whether that was made for a small model.
-
-        Returns:
-            The request; None if there is nothing left to be said.
         """
-        request = continued(asked, passed)
-        if request is not None and self.model.small and not small:
+        if self.model.small and not small:
             request = simplified(request)
-        if request is not None and self._context_tokens is not None:
+        if self._context_tokens is not None:
             request = await fitted(request, context_tokens=self._context_tokens, count=self.model.count)
         return request
 

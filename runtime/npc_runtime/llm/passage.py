@@ -1,6 +1,6 @@
 """A passage: what of a reply may be passed on, so that another model could go on behind it.
 
-It ends at the end of a word or of a tag. Nothing is late because of that: what reads the stream waits for the same ends.
+It ends with a word or a tag. Nothing is late because of that: what reads the stream waits for the same ends.
 """
 
 import re
