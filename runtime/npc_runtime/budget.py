@@ -59,6 +59,7 @@ class Budget:
 
     def _standing(self, limit: Limit, spent: float, most: float) -> Standing:
         status: Status = "ok"
+        spent = round(spent, 9)  # many small sums make no round one
         if most > 0:
             status = "exceeded" if spent >= most else "warn" if spent >= self.warn * most else "ok"
         return Standing(status, limit, spent, most)

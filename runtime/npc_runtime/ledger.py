@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -129,9 +130,6 @@ class Ledger:
 
     def _keep(self, entry: Entry | None) -> None:
         """Runs in the thread: take in what others wrote, and write."""
-        if entry is None:
-            for older in _Tail(self._journal.older).new():
-                self._count(older)
         for other in self._tail.new(self._journal.older):
             if other.by != self._by:
                 self._count(other)
@@ -146,21 +144,28 @@ class _Tail:
         self._path = path
         self._read = 0
         """Bytes."""
+        self._file: tuple[int, int] | None = None
+        """Which file that was: a new one may have taken its place."""
 
     def new(self, older: Path | None = None) -> Iterator[Entry]:
         """The new entries.
 
         Args:
-            older: Where the file went if it is shorter than it was: its rest is read from there.
+            older: Where the file goes when a new one takes its place; read first, as far as it is not known.
         """
-        try:
-            if self._path.stat().st_size < self._read:
+        with suppress(OSError):  # there is nothing yet, or nothing that we may read: the ledger begins here
+            file = _identity(self._path)
+            if self._file != file:
                 if older is not None:
-                    yield from self._from(older)
-                self._read = 0
+                    yield from self._predecessor(older)
+                self._file, self._read = file, 0
             yield from self._from(self._path)
-        except OSError:  # there is nothing yet, or nothing that we may read: the ledger begins here
-            return
+
+    def _predecessor(self, older: Path) -> Iterator[Entry]:
+        with suppress(OSError):
+            if _identity(older) != self._file:
+                self._read = 0
+            yield from self._from(older)
 
     def _from(self, path: Path) -> Iterator[Entry]:
         with path.open("rb") as file:
@@ -173,6 +178,11 @@ class _Tail:
                 entry = _entry(line)
                 if entry is not None:
                     yield entry
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _journal(folder: Path) -> Journal:

@@ -38,7 +38,10 @@ async def test_the_preferred_one_answers() -> None:
 
 
 async def test_the_next_one_goes_on_behind_the_last_word() -> None:
-    first, second = Writer("a", [("[emotion joy]", " I", " am Bryn", SILENT)]), Writer("b", [(" Brynja of Hollowfen.",)])
+    first, second = (
+        Writer("a", [("[emotion joy]", " I", " am Bryn", SILENT)]),
+        Writer("b", [(" Brynja of Hollowfen.",)]),
+    )
     text, finish = await told(ModelChain([member(first), member(second)]), REQUEST)
     assert text == "[emotion joy] I am Brynja of Hollowfen."
     [request] = second.requests
@@ -67,7 +70,9 @@ async def test_a_reply_that_was_whole_when_it_broke_off_is_not_continued() -> No
 
 
 async def test_an_action_that_goes_on_within_a_tag_is_not_handed_over_in_it() -> None:
-    request = Completion(messages=REQUEST.messages, written="[joy] Aye. [", opening="action mend item=", max_sentences=3)
+    request = Completion(
+        messages=REQUEST.messages, written="[joy] Aye. [", opening="action mend item=", max_sentences=3
+    )
     first, second = Writer("a", [("action mend item=iron_", SILENT)]), Writer("b", [("action mend item=shield]",)])
     text, _ = await told(ModelChain([member(first), member(second)]), request)
     assert text == "action mend item=shield]"
@@ -77,7 +82,9 @@ async def test_an_action_that_goes_on_within_a_tag_is_not_handed_over_in_it() ->
 async def test_what_nobody_finishes_fails_and_keeps_what_was_said() -> None:
     chain = ModelChain([member(Writer("a", [(" I am", " B", SILENT)])), member(Writer("b", [(KeyError("x"),)]))])
     heard = []
-    with pytest.raises(EngineError, match=r"could answer. a: It is silent. b: It failed in an unexpected way") as caught:
+    with pytest.raises(
+        EngineError, match=r"could answer. a: It is silent. b: It failed in an unexpected way"
+    ) as caught:
         async with chain.stream(REQUEST) as items:
             async for item in items:
                 heard += [item.text] if isinstance(item, Delta) else []

@@ -51,9 +51,7 @@ def exact(reply: str, cuts: Sequence[int], length: int | None, failure: Exceptio
     failing=st.lists(st.tuples(st.integers(0, 130), st.sampled_from(FAILURES)), max_size=4),
     cuts=st.lists(st.integers(1, 130), max_size=12),
 )
-def test_it_is_one_reply_wherever_they_fail(
-    reply: str, failing: list[tuple[int, Exception]], cuts: list[int]
-) -> None:
+def test_it_is_one_reply_wherever_they_fail(reply: str, failing: list[tuple[int, Exception]], cuts: list[int]) -> None:
     writers = [Writer(f"m{n}", write=exact(reply, cuts, length, how)) for n, (length, how) in enumerate(failing)]
     writers.append(Writer("last", write=exact(reply, cuts, None, FAILURES[0])))
     chain = ModelChain([Member(is_a_model(writer), Breaker(Clock())) for writer in writers])

@@ -16,8 +16,12 @@ from npc_runtime.llm.prompt import PER_MESSAGE, estimated_tokens
 pytestmark = pytest.mark.anyio
 
 LEAVE = ActionOption("leave", "Go away.")
-SYSTEM = "You are Brynja. A smith.\nYou are blunt.\nBegin with a feeling, like [emotion joy weak].\n" + "Long ago. " * 200
-NOW = "(Place: smithy. You know: The bridge is out. It rains. You are angry. Tamsin says:)\nHow do I (quickly)\nget out?"
+SYSTEM = (
+    "You are Brynja. A smith.\nYou are blunt.\nBegin with a feeling, like [emotion joy weak].\n" + "Long ago. " * 200
+)
+NOW = (
+    "(Place: smithy. You know: The bridge is out. It rains. You are angry. Tamsin says:)\nHow do I (quickly)\nget out?"
+)
 REQUEST = Completion(
     messages=(
         Message("system", SYSTEM),
@@ -42,7 +46,7 @@ async def by_estimate(texts: Sequence[str]) -> list[int]:
 
 
 def rest(passed: str, **changes: object) -> Completion:
-    found = continued(replace(REQUEST, **changes), passed)  # type: ignore[arg-type]  # by keyword
+    found = continued(replace(REQUEST, **changes), passed, small=False)  # type: ignore[arg-type]  # by keyword
     assert found is not None
     return found
 
@@ -59,7 +63,7 @@ def rest(passed: str, **changes: object) -> Completion:
 )
 def test_the_rest_of_a_reply_has_a_grammar_of_its_own(passed: str, left: int, within: bool) -> None:
     request = rest(passed)
-    assert request.grammar == rest_grammar((LEAVE,), max_sentences=left, within=within)
+    assert request.grammar == rest_grammar((LEAVE,), small=False, max_sentences=left, within=within)
     assert (request.written, request.opening) == (passed.rstrip(), "")
 
 
@@ -69,11 +73,11 @@ def test_without_a_grammar_there_is_none_for_the_rest() -> None:
 
 @pytest.mark.parametrize("passed", ["Aye. [action leave]", "One. Two. Three."])
 def test_nothing_is_asked_for_when_nothing_is_left(passed: str) -> None:
-    assert continued(replace(REQUEST, options=()), passed) is None
+    assert continued(replace(REQUEST, options=()), passed, small=False) is None
 
 
 def test_nothing_has_begun_with_a_blank() -> None:
-    assert continued(REQUEST, " ") == REQUEST
+    assert continued(REQUEST, " ", small=False) == REQUEST
 
 
 def test_a_small_model_gets_the_essence() -> None:
@@ -89,7 +93,7 @@ def test_a_small_model_gets_the_essence() -> None:
 def test_a_small_model_goes_on_in_its_own_form() -> None:
     small = simplified(rest("[emotion anger strong] That blade's "))
     assert small.written == "[anger] That blade's"
-    assert small.grammar == rest_grammar((), max_sentences=3, within=True)
+    assert small.grammar == rest_grammar((), small=True, max_sentences=3, within=True)
 
 
 def test_words_without_a_block_stay_as_they_are() -> None:
@@ -115,9 +119,7 @@ TEXT = st.one_of(st.text(max_size=300), st.sampled_from(["word " * 4000, "剣" *
 
 
 @settings(max_examples=80, deadline=None)
-@given(
-    texts=st.lists(TEXT, min_size=1, max_size=7), window=st.integers(512, 4096), written=st.text(max_size=200)
-)
+@given(texts=st.lists(TEXT, min_size=1, max_size=7), window=st.integers(512, 4096), written=st.text(max_size=200))
 async def test_no_window_is_overrun(texts: list[str], window: int, written: str) -> None:
     roles = ["system", *("user", "assistant") * 4]
     messages = tuple(Message(role, text) for role, text in zip(roles, texts, strict=False))  # type: ignore[arg-type]

@@ -190,7 +190,7 @@ class _Reply:
 
     async def _written(self) -> AsyncGenerator[Delta | Finish, None]:
         while True:
-            rest = continued(self._request, self._passed)
+            rest = continued(self._request, self._passed, small=self._chain.small)
             if rest is None:
                 yield self._finish(complete=True)
                 return

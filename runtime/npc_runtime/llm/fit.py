@@ -29,7 +29,7 @@ _BLOCK = re.compile(r"\((?P<now>.*?)\)\n(?P<line>.*)", re.DOTALL)
 _KNOWN = re.compile(r"You know: .*?[.!?](?=\s|$)")
 
 
-def continued(request: Completion, passed: str) -> Completion | None:
+def continued(request: Completion, passed: str, *, small: bool) -> Completion | None:
     """The rest of a reply that another model began.
 
     A grammar that holds from the beginning of a reply does not fit its rest: it is made anew.
@@ -37,6 +37,7 @@ def continued(request: Completion, passed: str) -> Completion | None:
     Args:
         request: What was asked for.
         passed: What has been passed on of the answer.
+        small: Whether it was asked of a small model.
 
     Returns:
         What to ask for; None if there is nothing left to be said.
@@ -49,7 +50,7 @@ def continued(request: Completion, passed: str) -> Completion | None:
         return None
     grammar = None
     if request.grammar is not None:
-        grammar = rest_grammar(request.options, max_sentences=left, within=within)
+        grammar = rest_grammar(request.options, small=small, max_sentences=left, within=within)
     written = estimated_tokens(passed)
     return replace(
         request,
@@ -73,7 +74,7 @@ def simplified(request: Completion) -> Completion:
     sentences = request.max_sentences or _SENTENCES
     if request.written:
         finished, within, _ = _progress(request.written)
-        grammar = rest_grammar((), max_sentences=max(sentences - finished, 1), within=within)
+        grammar = rest_grammar((), small=True, max_sentences=max(sentences - finished, 1), within=within)
         written = _TAG.sub("", _FEELING.sub(lambda found: f"[{found[1]}]", request.written))
     else:
         grammar = speech_grammar(max_sentences=sentences, may_act=False)
