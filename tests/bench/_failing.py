@@ -1,4 +1,4 @@
-"""A local model whose process is killed, or made to hang, at one point of a reply, and the turn that goes on regardless."""
+"""A local model whose process is killed, or hangs, at one point of a reply, and the turn that goes on regardless."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ LEAVE = ActionDefinition.model_validate({"name": "leave", "description": "Go awa
 LINE = "Goodbye, I will leave now. What do you think about the mine?"
 
 Point = tuple[str, float]
-"""Where it happens: `never`; `before` the reply; while it is `reading`, after so many seconds; after so many `tokens`."""
+"""Where it happens: `never`; `before` the reply; while it is `reading`, after so many seconds; after `tokens`."""
 
 
 class Doomed(LocalModel):
@@ -164,7 +164,7 @@ class Pair:
             now=Scene,
             id="brynja",
             character=SMITH,
-            actions=[LEAVE],
+            actions=(LEAVE,),
             system="You are Brynja Ironhand. Blacksmith of Hollowfen. You are blunt.",
             player=Player(),
             scene=Scene(),

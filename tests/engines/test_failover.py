@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from npc_runtime.llm.backend import Completion, Message
+from npc_runtime.llm.backend import Completion, Finish, Message, Role
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.fit import fitted, simplified
 from npc_runtime.llm.grammar import OPENING
 from npc_runtime.llm.local import LocalModel
+from npc_runtime.llm.prompt import PER_MESSAGE
 
 if TYPE_CHECKING:
     from _failing import Pair
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 
 HELPER = Path(__file__).parents[1] / "bench" / "_failing.py"
-ROLES = ("user", "assistant")
+ROLES: tuple[Role, ...] = ("user", "assistant")
 
 
 def _helper() -> ModuleType:
@@ -49,7 +50,7 @@ async def pair(gguf: Path) -> AsyncIterator["Pair"]:
 async def test_a_turn_survives_a_death_at_any_point(pair: "Pair") -> None:
     whole = await pair.turn(("never", 0))
     assert whole.sentences and whole.model == "first" and not whole.switches
-    for point in failing.points(9, pair.first.tokens):
+    for point in failing.points(7, pair.first.tokens):
         told = await pair.turn(point)
         assert pair.first.at, point
         assert told.sentences and told.words[: len(told.before)] == told.before, (point, told)
@@ -69,7 +70,7 @@ async def test_a_turn_survives_one_that_hangs(pair: "Pair") -> None:
 
 async def test_the_embedded_model_can_answer_what_a_large_one_was_asked(gguf: Path) -> None:
     model = LocalModel("smollm2", ChildConfig("xllamacpp", str(gguf), "", 2048, 1, 0, 1, 2, 0), again=False)
-    said = [Message(role, f"{n}: }}{{)( Die Straße nach Hollowfen, kılıç! " * 12) for n in range(9) for role in ROLES]
+    said = [Message(role, f"{n}: }}{{)( Die Straße nach Hollowfen, kılıç! " * 12) for n in range(8) for role in ROLES]
     system = Message("system", "You are Brynja. A smith.\n" + "剣 )({} " * 900 + "\nBegin like [emotion joy weak].")
     asked = Completion(
         messages=(system, *said, Message("user", "(Place: smithy. Tamsin says:)\n" + "Who are you? ~}{ " * 400)),
@@ -81,10 +82,14 @@ async def test_the_embedded_model_can_answer_what_a_large_one_was_asked(gguf: Pa
     try:
         await model.start()
         for request in (asked, simplified(asked)):
-            fit = await fitted(request, context_tokens=2048, count=model.count)
-            async with model.stream(replace(fit, max_tokens=4)) as items:
-                *deltas, finish = [item async for item in items]
-            assert deltas and finish.prompt_tokens + fit.max_tokens <= 2048
-            assert finish.prompt_tokens > 2048 // 4
+            for window in (2048, 512):
+                fit = await fitted(request, context_tokens=window, count=model.count)
+                [whole] = await model.count(["\n".join([*(message.text for message in fit.messages), fit.written])])
+                most = window - fit.max_tokens - PER_MESSAGE * len(fit.messages)
+                assert window // 4 < whole <= most
+        async with model.stream(replace(fit, max_tokens=4)) as items:
+            *deltas, finish = [item async for item in items]
+        assert deltas and isinstance(finish, Finish)
+        assert finish.prompt_tokens + fit.max_tokens <= 512
     finally:
         await model.aclose()

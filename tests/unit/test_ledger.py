@@ -5,7 +5,6 @@ import logging
 import math
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,9 +35,9 @@ def spent(cost: float | None = 0.25, model: str = "gpt") -> Spent:
     return Spent(model=model, prompt_tokens=100, cached_tokens=40, completion_tokens=7, cost=cost)
 
 
-def kept(folder: Path, *costs: float, session: str = "s", now: Callable[[], datetime] = Time()) -> Ledger:
+def kept(folder: Path, *costs: float, session: str = "s") -> Ledger:
     """A ledger with some lines, closed."""
-    with Ledger(folder, now=now) as made:
+    with Ledger(folder, now=Time()) as made:
         for cost in costs:
             made.add(session, spent(cost))
     return made

@@ -1,5 +1,7 @@
 """What of a reply may be passed on: whole words, whole tags, and as soon as the parser could use them."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,6 @@ def test_of_what_broke_off_a_last_word_with_its_mark_is_sure(text: str, sure: st
 def test_nothing_is_lost_or_doubled_however_it_is_cut(text: str, cuts: list[int]) -> None:
     whole, pieces = Passage(), Passage()
     places = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
-    taken = "".join(pieces.take(text[start:end]) for start, end in zip(places, places[1:], strict=False))
+    taken = "".join(pieces.take(text[start:end]) for start, end in pairwise(places))
     assert taken == whole.take(text)
     assert taken + pieces.rest() == text

@@ -22,6 +22,8 @@ _REPLY_SHARE = 0.25
 _SLACK = 16
 """Tokens that nobody counts: of the ends of templates, and where parts are joined."""
 _TRIES = 4
+_LEAVING = 8
+"""Messages of the past that a small model is not told any more at once."""
 
 _FEELING = re.compile(r"\[emotion\s+(\w+)[^\]]*\]")
 _TAG = re.compile(r"\s*\[action[^\]]*\]")
@@ -83,7 +85,8 @@ def simplified(request: Completion) -> Completion:
     while kept and room > 0:
         room -= estimated_tokens(history[kept - 1].text) + PER_MESSAGE
         kept -= room >= 0
-    kept += kept % 2  # the player's words and their answer stay together
+    # Several exchanges go at a time: whenever one does, the model has to read all that follows anew.
+    kept = min(kept + -kept % _LEAVING, max(len(history) - 2, 0))
     messages = (Message(system.role, _essence(system.text)), *history[kept:], Message(last.role, _line(last.text)))
     return replace(request, messages=messages, written=written, opening="", grammar=grammar, options=())
 
