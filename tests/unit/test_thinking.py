@@ -164,7 +164,8 @@ async def test_what_a_reply_costs_is_known_even_if_nobody_hears_its_end() -> Non
         return ModelChain([Member(Mind(*texts), Breaker(MonotonicClock()), price=Price(1.0, 1.0, 10.0))])
 
     _, usage = await think(chain(OUT_OF_ROLE, "[emotion joy] Aye."))
-    assert usage == events.Usage(model="script", prompt_tokens=200, completion_tokens=13, cost=pytest.approx(330e-6))
+    assert usage is not None and (usage.prompt_tokens, usage.completion_tokens) == (200, 13)
+    assert usage.cost == pytest.approx(330e-6)
     _, usage = await think(chain("Aye. " * 40))
     assert usage is not None and usage.cost is not None and usage.cost > 10e-6
     _, usage = await think(Mind("[emotion joy] Aye."))
