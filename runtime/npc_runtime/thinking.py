@@ -23,10 +23,11 @@ from npc_runtime.clock import Clock
 from npc_runtime.content.action import ActionOption
 from npc_runtime.content.told import told
 from npc_runtime.llm import reply
-from npc_runtime.llm.backend import Completion, Finish, LanguageModel
+from npc_runtime.llm.backend import Completion, Finish, LanguageModel, Metered
 from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, feeling_tag, reply_grammar, speech_grammar
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.prompt import estimated_tokens, introduction, messages, relevant_facts
+from npc_runtime.spending import Spent
 from npc_runtime.trace import Trace
 
 _REPLY_TOKENS = 45
@@ -255,22 +256,29 @@ class Thinking:
         Returns:
             The text, and whether it is complete: no token limit cut it off.
         """
-        text, tokens, complete = "", 0, True
+        text, tokens, finish = "", 0, None
         async with self._mind.stream(request) as items:
             async for item in self._trace.engine_items(items, until="first_clause"):
                 if isinstance(item, Finish):
-                    complete = item.complete
-                    self._count(0 if goes_on else item.prompt_tokens, item.completion_tokens)
+                    finish = item
                     continue
                 self._trace.mark("first_token")
                 text += item.text
                 tokens += 1
                 await self._pass_on(reader.feed(item.text), send)
-                if reader.finished:  # the engine is stopped before it could count
-                    prompt_tokens = sum(estimated_tokens(message.text) for message in request.messages)
-                    self._count(0 if goes_on else prompt_tokens, tokens)
+                if reader.finished:
                     break
-        return text, complete
+        if isinstance(items, Metered):
+            self._count(items.spent, goes_on=goes_on)
+        elif finish is not None:
+            model = finish.model or self._mind.name
+            tokens, prompt_tokens = finish.completion_tokens, finish.prompt_tokens
+            self._count(Spent(model=model, prompt_tokens=prompt_tokens, completion_tokens=tokens), goes_on=goes_on)
+        else:  # the engine was stopped before it could count
+            prompt_tokens = sum(estimated_tokens(message.text) for message in request.messages)
+            spent = Spent(model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=tokens)
+            self._count(spent, goes_on=goes_on)
+        return text, finish is None or finish.complete
 
     async def _pass_on(
         self, found: Sequence[reply.ParserEvent], send: MemoryObjectSendStream[reply.ParserEvent]
@@ -279,12 +287,15 @@ class Thinking:
             self._acted = self._acted or isinstance(event, reply.ActionTag)
             await send.send(event)
 
-    def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
-        if self.usage is not None:
-            completion_tokens += self.usage.completion_tokens
-            prompt_tokens += self.usage.prompt_tokens
+    def _count(self, spent: Spent, *, goes_on: bool) -> None:
+        """Add what an answer has taken; its prompt is no new one where it goes on behind the last."""
+        before = self.usage or events.Usage(model=spent.model, prompt_tokens=0, completion_tokens=0)
+        costs = [cost for cost in (before.cost, spent.cost) if cost is not None]
         self.usage = events.Usage(
-            model=self._mind.name, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
+            model=spent.model,
+            prompt_tokens=before.prompt_tokens + (0 if goes_on else spent.prompt_tokens),
+            completion_tokens=before.completion_tokens + spent.completion_tokens,
+            cost=sum(costs) if costs else None,
         )
 
 

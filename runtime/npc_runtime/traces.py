@@ -4,13 +4,8 @@ They tell when, who and how fast; nothing that anybody said is in them. A turn n
 every exporter have a thread of their own.
 """
 
-import json
-import logging
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,17 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from npc_runtime.events import Usage
-from npc_runtime.files import cannot_write
-from npc_runtime.lock import held
+from npc_runtime.journal import Courier, Journal
 
 MOST_BYTES = 1 << 20
 """Size of a file of traces, a few thousand turns; what does not fit begins a new one."""
-MOST_WAITING = 256
-"""Records that may wait for a slow disk or a far collector; newer ones are dropped."""
 _CLOSING = 2.0
 """Seconds that each receiver is given to take what waits when everything ends."""
-
-_log = logging.getLogger(__name__)
 
 
 def _now() -> str:
@@ -98,7 +88,9 @@ class Traces:
     def __init__(self, folder: Path | None = None, *, keep: int = 50, exporters: Sequence[Export] = ()) -> None:
         self._latest: deque[TurnRecord] = deque(maxlen=keep)
         receivers: list[Export] = [] if folder is None else [TraceFile(folder)]
-        self._couriers = [_Courier(receiver) for receiver in (*receivers, *exporters)]
+        self._couriers = [
+            Courier(receiver, what="Traces of turns", name="traces") for receiver in (*receivers, *exporters)
+        ]
 
     def __enter__(self) -> Self:
         return self
@@ -134,9 +126,7 @@ class TraceFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "traces.jsonl"
-        self.older = folder / "traces.1.jsonl"
-        self._lock = folder / "traces.lock"
+        self._journal = Journal(folder, "traces", most_bytes=MOST_BYTES)
 
     def __call__(self, record: TurnRecord) -> None:
         """Append one line.
@@ -144,76 +134,4 @@ class TraceFile:
         Raises:
             OutputError: The folder cannot be written to, or the disk is full.
         """
-        line = (json.dumps(record.as_json(), ensure_ascii=False) + "\n").encode()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Two that look for the end of the file, or move it, at the same moment would see each other's half lines.
-            with held(self._lock, poll=0.005):
-                self._append(line)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-
-    def _append(self, line: bytes) -> None:
-        with self.path.open("ab+") as file:
-            size = file.tell()
-            if size:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # a full disk or a killed process left half a line
-                    line = b"\n" + line
-            if size + len(line) <= MOST_BYTES:
-                file.write(line)
-                return
-        # Windows does not move a file that somebody reads: then this one grows until the next turn.
-        with suppress(PermissionError):
-            os.replace(self.path, self.older)
-        with self.path.open("ab") as file:
-            file.write(line)
-
-
-class _Courier:
-    """Brings records to one receiver, in a thread that ends with the process."""
-
-    def __init__(self, receiver: Export) -> None:
-        self._receiver = receiver
-        self._waiting: deque[TurnRecord] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._complained = False
-        self._thread = threading.Thread(target=self._work, name="traces", daemon=True)
-        self._thread.start()
-
-    def hand(self, record: TurnRecord) -> None:
-        with self._changed:
-            full = len(self._waiting) >= MOST_WAITING
-            if not full and not self._closed:
-                self._waiting.append(record)
-                self._changed.notify()
-        if full:
-            self._complain(f"{MOST_WAITING} of them wait already")
-
-    def stop(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-
-    def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting and not self._closed:
-                    self._changed.wait()
-                if not self._waiting:
-                    return
-                record = self._waiting.popleft()
-            try:
-                self._receiver(record)
-            except Exception as error:  # whatever is wrong with a disk or an exporter, the next turn is tried again
-                self._complain(str(error) or repr(error))
-
-    def _complain(self, reason: str) -> None:
-        with self._changed:
-            first, self._complained = not self._complained, True
-        if first:
-            _log.warning("Traces of turns are being lost, which is said only once: %s", reason)
+        self._journal.append(record.as_json())

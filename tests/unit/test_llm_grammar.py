@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npc_runtime.content.action import ActionOption, ArgumentOption
-from npc_runtime.llm.grammar import integer_range, reply_grammar
+from npc_runtime.llm.grammar import integer_range, reply_grammar, rest_grammar
 
 
 def matches(patterns: list[str], text: str) -> bool:
@@ -57,3 +57,18 @@ def test_without_actions_none_can_be_written() -> None:
 
 def test_one_sentence_means_one() -> None:
     assert 'more ::= ""' in reply_grammar([], max_sentences=1)
+
+
+def test_the_rest_of_a_reply_only_says_what_is_left() -> None:
+    leave = ActionOption("leave", "Go away.")
+    wanted = {
+        (False, 2, True): 'root ::= " " word ([,;:]? " " word){0,27} end more action{0,2}',
+        (False, 2, False): 'root ::= (" " sentence more)? action{0,2}',
+        (False, 0, False): 'root ::= "" action{0,2}',
+        (True, 0, False): 'root ::= "" (" [")?',
+    }
+    for (small, left, within), root in wanted.items():
+        rules = rest_grammar([leave], small=small, max_sentences=left, within=within).splitlines()
+        assert rules[0] == root
+        assert any(rule.startswith("action ::=") for rule in rules) == (not small)
+    assert "action" not in rest_grammar([], small=False, max_sentences=1, within=False)

@@ -8,6 +8,7 @@ import pytest
 
 from npc_runtime import events
 from npc_runtime.actions.ledger import Ledger
+from npc_runtime.breaker import Breaker
 from npc_runtime.cast import Cast
 from npc_runtime.character.nature import Natures
 from npc_runtime.clock import MonotonicClock
@@ -15,9 +16,12 @@ from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.lives import Lives
-from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel
+from npc_runtime.llm.chain import ModelChain
+from npc_runtime.llm.member import Member
 from npc_runtime.llm.reply import ActionTag, EmotionTag, ParserEvent, ParserNotice, SentenceEnd, Words
 from npc_runtime.scene import Player, Scene
+from npc_runtime.spending import Price
 from npc_runtime.thinking import Mindset, Thinking
 from npc_runtime.trace import Trace
 
@@ -65,7 +69,7 @@ class Mind:
 
 
 async def think(
-    mind: Mind, *actions: ActionDefinition, seed: int | None = 7
+    mind: LanguageModel, *actions: ActionDefinition, seed: int | None = 7
 ) -> tuple[list[ParserEvent], events.Usage | None]:
     """All that a turn would be told of a reply to a goodbye, and what it cost."""
     clock = MonotonicClock()
@@ -153,3 +157,16 @@ async def test_the_prompt_of_a_reply_in_two_parts_counts_once() -> None:
     found, usage = await think(mind, LEAVE, WAVE)
     assert told(found) == ["Farewell.", "end", "do wave"]
     assert usage == events.Usage(model="script", prompt_tokens=100, completion_tokens=4)
+
+
+async def test_what_a_reply_costs_is_known_even_if_nobody_hears_its_end() -> None:
+    def chain(*texts: str) -> ModelChain:
+        return ModelChain([Member(Mind(*texts), Breaker(MonotonicClock()), price=Price(1.0, 1.0, 10.0))])
+
+    _, usage = await think(chain(OUT_OF_ROLE, "[emotion joy] Aye."))
+    assert usage is not None and (usage.prompt_tokens, usage.completion_tokens) == (200, 13)
+    assert usage.cost == pytest.approx(330e-6)
+    _, usage = await think(chain("Aye. " * 40))
+    assert usage is not None and usage.cost is not None and usage.cost > 10e-6
+    _, usage = await think(Mind("[emotion joy] Aye."))
+    assert usage is not None and usage.cost is None

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from npc_runtime.events import Usage
-from npc_runtime.traces import MOST_BYTES, MOST_WAITING, Traces, TurnRecord
+from npc_runtime.journal import MOST_WAITING
+from npc_runtime.traces import MOST_BYTES, Traces, TurnRecord
 
 
 def record(turn: int = 1, *, usage: Usage | None = None, reason: str = "done") -> TurnRecord:

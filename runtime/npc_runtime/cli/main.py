@@ -229,6 +229,22 @@ def test_conversations(
 
 
 @app.command()
+def usage(
+    days: Annotated[int, typer.Option("--days", min=1, help="How many days, today included.")] = 7,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Show what the language models were used for, and what services cost, by day."""
+    from npc_runtime.budget import Budget
+    from npc_runtime.cli.usage import usage as run
+
+    settings = settings_for(None, state)
+    limits = settings.budget
+    budget = Budget(limits.session, limits.day, limits.warn)
+    raise typer.Exit(run(settings.state_dir, budget, days=days, as_json=json))
+
+
+@app.command()
 def doctor(json: Json = False, content: Content = None, state: State = None) -> None:
     """Show what works on this machine and what does not, with the fix for each."""
     from npc_runtime.cli.doctor import doctor as run

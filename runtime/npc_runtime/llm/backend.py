@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from npc_runtime.content.action import ActionOption
+from npc_runtime.spending import Spent
 
 Role = Literal["system", "user", "assistant"]
 
@@ -60,6 +61,16 @@ class Finish:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A stream that knows at any time what it has taken so far."""
+
+    @property
+    def spent(self) -> Spent:
+        """All of it, by whoever wrote."""
+        ...
 
 
 class LanguageModel(Protocol):

@@ -72,6 +72,29 @@ def speech_grammar(*, max_sentences: int, may_act: bool) -> str:
     return "\n".join([root, *_speech(max_sentences, "sentence")]) + "\n"
 
 
+def rest_grammar(
+    actions: Sequence[ActionOption], *, small: bool, max_sentences: int, within: bool, max_actions: int = 2
+) -> str:
+    """The grammar of the rest of a reply whose beginning another model wrote.
+
+    Args:
+        actions: What the character may do now.
+        small: Whether the reply is that of a small model, which only says that it wants to act, as in `speech_grammar`.
+        max_sentences: How many sentences may follow, the one that is not finished included.
+        within: Whether the last sentence is not finished.
+        max_actions: How many actions may follow the speech.
+    """
+    words = f'" " word ([,;:]? " " word){{0,{_MAX_WORDS - 1}}}'
+    rest = f"{words} end more" if within else '(" " sentence more)?'
+    speech = rest if max_sentences > 0 else '""'
+    acts = f' (" {ACTION_MARK}")?' if small else f" action{{0,{max_actions}}}"
+    rules = [f"root ::= {speech}" + (acts if actions else "")]
+    rules += _speech(max(max_sentences, 1), "sentence")
+    if actions and not small:
+        rules += ['action ::= " [action " act "]"', *_acts(actions)]
+    return "\n".join(rules) + "\n"
+
+
 def action_grammar(actions: Sequence[ActionOption]) -> tuple[str, str]:
     """How an action goes on behind `ACTION_MARK`.
 

@@ -44,12 +44,15 @@ class LocalModel:
         name: What `usage` calls it.
         config: How to serve it.
         timeout: Seconds without a new token after which the engine counts as hanging and is replaced.
+        again: Whether an engine that fails before the first token is asked once more when it has been replaced. Where
+            another model stands by, that one answers sooner.
     """
 
-    def __init__(self, name: str, config: ChildConfig, *, timeout: float = 20.0) -> None:
+    def __init__(self, name: str, config: ChildConfig, *, timeout: float = 20.0, again: bool = True) -> None:
         self._name = name
         self._small = os.path.getsize(config.model) < _SMALL_BYTES
         self._timeout = timeout
+        self._again = again
         self._slots = _Slots(config.slots)
         self._starting = anyio.Lock()
         self._live = 0
@@ -74,11 +77,16 @@ class LocalModel:
     async def start(self) -> None:
         """Start the process if it is not running."""
         async with self._starting:
-            if self.process.running and self._client is not None:
+            if self.ready:
                 return
             await self._close_client()
             await self.process.start()
             self._client = await anyio.to_thread.run_sync(_client, self.process.url, self.process.api_key)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the process runs and can be asked."""
+        return self.process.running and self._client is not None
 
     @property
     def busy(self) -> bool:
@@ -108,7 +116,7 @@ class LocalModel:
                     yield item
                 return
             except EngineError:
-                if started or attempt:
+                if started or attempt or not self._again:
                     raise
 
     async def _attempt(self, request: Completion, speaker: Role) -> AsyncIterator[Delta | Finish]:
