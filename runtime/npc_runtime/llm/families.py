@@ -198,7 +198,7 @@ _MARKS: tuple[tuple[str, Template], ...] = (
     ("Human:", HUMAN),
     ("Instruct:", PHI2),
 )
-"""What the text of a template has in it, the most telling first. Some models' marks are looked at more closely below."""
+"""What the text of a template has in it, the most telling first."""
 _NAMES: tuple[tuple[str, Template], ...] = (
     (r"llama-?2|codellama", LLAMA2),
     (r"llama-?3", LLAMA3),
