@@ -78,7 +78,7 @@ def located(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return LocatedModel(name, kind, path, (), None, "config")
 
     monkeypatch.setattr("npc_runtime.engines.locate", locate)
-    monkeypatch.setattr("npc_runtime.engines.LocalModel", Mind)
+    monkeypatch.setattr("npc_runtime.engines.local_model", Mind)
     return wanted
 
 
