@@ -109,6 +109,12 @@ class Template:
         turns: list[tuple[Role, str]] = []
         told = ""
         """What the system says and no turn holds yet."""
+
+        def take(role: Role, text: str) -> None:
+            if self.strict and turns and turns[-1][0] == role:
+                text = f"{turns.pop()[1]}\n\n{text}"
+            turns.append((role, text))
+
         said = [(message.role, self._clean(message)) for message in messages]
         for role, text in [*said, (speaker, begun)]:
             if self.folded and role == "system":
@@ -116,12 +122,10 @@ class Template:
                 continue
             first = self.strict and all(other == "system" for other, _ in turns)
             if role == "assistant" and (told or first):
-                turns.append(("user", told.rstrip()))
+                take("user", told.rstrip())
                 told = ""
-            text, told = told + text, ""
-            if self.strict and turns and turns[-1][0] == role:
-                text = f"{turns.pop()[1]}\n\n{text}"
-            turns.append((role, text))
+            take(role, told + text)
+            told = ""
         return turns
 
     def _clean(self, message: Message) -> str:
