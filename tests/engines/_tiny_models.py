@@ -192,9 +192,7 @@ def _gptneox(vocabulary: int) -> Shapes:
 
 
 def _phi2(vocabulary: int) -> Shapes:
-    biases = _biases(
-        *("attn_norm", "attn_qkv", "attn_output", "ffn_up", "ffn_down"), attn_qkv=3 * WIDTH, ffn_up=INNER
-    )
+    biases = _biases(*("attn_norm", "attn_qkv", "attn_output", "ffn_up", "ffn_down"), attn_qkv=3 * WIDTH, ffn_up=INNER)
     return _ends(vocabulary, bias=True) | {"output.bias": (vocabulary,)} | _blocks(_joined(), _plain(), biases)
 
 

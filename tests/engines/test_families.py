@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 import httpx2
 import pytest
+from tests.engines._tiny_models import MODELS, build
 
 from npc_runtime.errors import ModelError
 from npc_runtime.llm.backend import Completion, Delta, Finish, Message
@@ -16,8 +17,6 @@ from npc_runtime.llm.local_file import local_model
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.reply import EmotionTag, ParserEvent, ParserNotice, Words
 from npc_runtime.models.hardware import Gpu, Machine
-
-from tests.engines._tiny_models import MODELS, build
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 
@@ -203,3 +202,10 @@ async def test_a_cut_off_file_is_refused_before_an_engine_sees_it(tmp_path: Path
     with pytest.raises(ModelError, match="not complete") as caught:
         local_model("m", config("xllamacpp", path))
     assert "download it again" in caught.value.hint
+
+
+async def test_a_small_model_is_told_by_its_parameters_not_by_its_file(tmp_path: Path) -> None:
+    served = config("xllamacpp", build(MODELS["llama"], tmp_path / "model.gguf"))
+    assert LocalModel("m", served).small
+    assert LocalModel("m", served, parameters=494_000_000).small
+    assert not LocalModel("m", served, parameters=999_885_952).small

@@ -115,8 +115,8 @@ def estimated_tokens(text: str) -> int:
     """How many tokens a text has at most, for the languages and tokenizers we meet.
 
     Fitted to a small English tokenizer, to which German and Turkish words are strange: it has a token for each 2.5
-    letters of them, one for each capital, digit and sign, two for each letter beyond ASCII, and at least one for a word.
-    What has hardly any vowels is no word, and gets nearly a token for each letter.
+    letters of them, one for each capital, digit and sign, two for each letter beyond ASCII, and one at least for each
+    word. What has hardly any vowels is no word, and gets nearly a token for each letter.
     """
     rest, words = _WORDS.subn("", text)
     foreign = len(_ASCII.sub("", rest))
