@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from npc_runtime.errors import ContentError, InputError, Problem
 
@@ -78,6 +87,14 @@ class LlmSettings(_Service):
     """Memory for prompts of conversations that lost their slot, in MiB."""
     timeout: float = Field(default=20.0, gt=0, le=600)
     """Seconds without a new token after which the engine counts as hanging and is restarted."""
+
+    @field_validator("gpu_layers", mode="wrap")
+    @classmethod
+    def _layers(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:  # which would tell of both kinds by themselves
+            raise PydanticCustomError("layers", "a number of layers, -1 or 'auto'") from None
 
     @field_validator("fallback", mode="before")
     @classmethod

@@ -21,8 +21,8 @@ WINDOW, REPLY = 2048, 160
 TEXTS = {
     "en": "The north bridge has been out since the flood of {n}, and nobody from the Guild has lifted a finger. "
     "Steel doesn't lie, but merchants do; bring me {n} bars of iron and I will show you.",
-    "de": "Die Nordbrücke ist seit dem Hochwasser von {n} zerstört, und niemand aus der Schmiedegilde hat auch nur einen "
-    "Finger gerührt. Stahl lügt nicht, Händler schon; bringt mir {n} Barren Eisen, dann zeige ich es Euch.",
+    "de": "Die Nordbrücke ist seit dem Hochwasser von {n} zerstört, und niemand aus der Schmiedegilde hat auch nur "
+    "einen Finger gerührt. Stahl lügt nicht, Händler schon; bringt mir {n} Barren Eisen, dann zeige ich es Euch.",
     "tr": "Kuzey köprüsü {n} yılındaki selden beri yıkık, loncadan kimse onarmak için parmağını bile kıpırdatmadı. "
     "Çelik yalan söylemez, tüccarlar söyler; bana {n} külçe demir getirirsen gösteririm, öğütülmüş şeyleri değil.",
 }

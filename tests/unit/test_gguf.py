@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit import _gguf
 
 from npc_runtime.errors import ModelError
 from npc_runtime.llm.gguf import read_header
-from tests.unit import _gguf
 
 
 def written(folder: Path, content: bytes, name: str = "model.gguf") -> Path:
@@ -122,7 +122,7 @@ def test_a_split_model_is_read_as_one(tmp_path: Path) -> None:
     assert read_header(first).parameters == 3 * (64 * 3 + 64 * 64)
     refused(second, "part 2", "name the first", "big-00001-of-00003.gguf")
     third.write_bytes(third.read_bytes()[:-3000])
-    with pytest.raises(ModelError, match="big-00003-of-00003.gguf is not complete"):
+    with pytest.raises(ModelError, match=r"big-00003-of-00003\.gguf is not complete"):
         read_header(first)
     third.unlink()
     refused(first, "big-00003-of-00003.gguf is missing", "same folder")

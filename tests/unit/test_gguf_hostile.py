@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit import _gguf
 
 from npc_runtime.errors import ModelError
 from npc_runtime.llm.gguf import Header, read_header
-from tests.unit import _gguf
 
 WHOLE = _gguf.file()
 HUGE = (1 << 64) - 1

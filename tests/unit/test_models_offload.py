@@ -1,8 +1,11 @@
 """How much of a model the graphics processor takes: what fits beside a game, and no more."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from npc_runtime.config import load, problems
 from npc_runtime.models.fit import GAME_RESERVE
 from npc_runtime.models.hardware import Gpu, Machine
 from npc_runtime.models.offload import ALL, Shape, layers_on_gpu
@@ -47,3 +50,13 @@ def test_the_game_keeps_its_share(free: int, weights: int, count: int, cache: in
     whole = weights + cache * 2048 * 2
     share = whole if chosen == ALL else whole * chosen // (count + 1)
     assert chosen == 0 or free - share >= GAME_RESERVE
+
+
+def test_the_setting_takes_a_number_or_auto_and_says_so(tmp_path: Path) -> None:
+    def layers_set_to(value: str) -> int | str:
+        return load(tmp_path, environ={"NPC_RUNTIME_LLM__GPU_LAYERS": value}).llm.gpu_layers
+
+    assert [layers_set_to("auto"), layers_set_to("8"), layers_set_to("-1")] == ["auto", 8, -1]
+    (tmp_path / "npc-runtime.toml").write_text('[llm]\ngpu_layers = "al"\n')
+    [problem] = problems(tmp_path / "npc-runtime.toml")
+    assert str(problem).endswith(":2:1: 'gpu_layers' must be a number of layers, -1 or 'auto', not 'al'")

@@ -35,7 +35,8 @@ FORMS = {
     "gemma": "<start_of_turn>user\nSYS\n\nU1<end_of_turn>\n<start_of_turn>model\nA1<end_of_turn>\n"
     "<start_of_turn>user\nU2<end_of_turn>\n<start_of_turn>model\nOK",
     "phi2": "Instruct: SYS\n\nU1\nOutput: A1\nInstruct: U2\nOutput: OK",
-    "phi3": "<|system|>\nSYS<|end|>\n<|user|>\nU1<|end|>\n<|assistant|>\nA1<|end|>\n<|user|>\nU2<|end|>\n<|assistant|>\nOK",
+    "phi3": "<|system|>\nSYS<|end|>\n<|user|>\nU1<|end|>\n<|assistant|>\nA1<|end|>\n"
+    "<|user|>\nU2<|end|>\n<|assistant|>\nOK",
     "zephyr": "<|system|>\nSYS</s>\n<|user|>\nU1</s>\n<|assistant|>\nA1</s>\n<|user|>\nU2</s>\n<|assistant|>\nOK",
     "falcon": "System: SYS\nUser: U1\nAssistant: A1\nUser: U2\nAssistant: OK",
     "human": "SYS\n\nHuman: U1\n\nAssistant: A1\n\nHuman: U2\n\nAssistant: OK",
