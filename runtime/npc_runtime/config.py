@@ -6,10 +6,19 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from npc_runtime.errors import ContentError, InputError, Problem
 
@@ -70,8 +79,8 @@ class LlmSettings(_Service):
     first_token_timeout: float = Field(default=8.0, gt=0, le=600)
     """Seconds that a service may take until the first token."""
     temperature: float = Field(default=0.5, ge=0, le=2)
-    gpu_layers: int = Field(default=0, ge=-1)
-    """Layers to put on the GPU; -1 puts all of them there."""
+    gpu_layers: Literal["auto"] | Annotated[int, Field(ge=-1)] = "auto"
+    """Layers to put on the GPU; -1 puts all of them there, `auto` as many as leave a game its share of the memory."""
     context: int = Field(default=2048, ge=512, le=131072)
     """Tokens of one conversation."""
     slots: int = Field(default=2, ge=1, le=16)
@@ -80,6 +89,14 @@ class LlmSettings(_Service):
     """Memory for prompts of conversations that lost their slot, in MiB."""
     timeout: float = Field(default=20.0, gt=0, le=600)
     """Seconds without a new token after which the engine counts as hanging and is restarted."""
+
+    @field_validator("gpu_layers", mode="wrap")
+    @classmethod
+    def _layers(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:  # which would tell of both kinds by themselves
+            raise PydanticCustomError("layers", "a number of layers, -1 or 'auto'") from None
 
     @field_validator("fallback", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from npc_runtime.errors import NpcError, SetupError
 from npc_runtime.lane import LIVE, Lane, Ticket
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.local import LocalModel
+from npc_runtime.llm.local_file import local_model
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
@@ -196,9 +197,9 @@ class Engines:
             # Decoding waits for memory, not for cores, and one core stays free for the game.
             threads=self._settings.threads.llm or max(1, min(cores - 1, 8)),
             batch_threads=self._settings.threads.llm or cores,
-            gpu_layers=llm.gpu_layers,
+            gpu_layers=0,
         )
-        return LocalModel(model.id, config, timeout=llm.timeout)
+        return local_model(model.id, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout)
 
 
 def _wanted(character: CharacterFile) -> _Wanted:

@@ -144,7 +144,13 @@ class Session:
         )
         with suppress(EngineError):  # the turn itself will say what is wrong
             await self._mind.warm(
-                Completion(messages=beginning[:-1], conversation=character.id), said=beginning[-1].text
+                Completion(
+                    messages=beginning[:-1],
+                    conversation=character.id,
+                    player=self.player.name,
+                    character=character.name,
+                ),
+                said=beginning[-1].text,
             )
 
     async def ready(self, character: CharacterFile, partner: Player | None = None) -> None:

@@ -160,6 +160,8 @@ class Thinking:
             temperature=self._temperature,
             seed=self._seed,
             conversation=cast.id,
+            player=cast.player.name,
+            character=character.name,
             options=tuple(options),
             max_sentences=sentences,
         )

@@ -118,9 +118,9 @@ async def test_within_its_room_and_not_what_the_prompt_holds(tmp_path: Path, war
         assert (await ask(chronicle, "the wolf", recent=1)).lines == ('Anna said: "A wolf is at the gate!"',)
         assert await ask(chronicle, "the wolf", recent=2) == Remembered((), ())
         assert await ask(chronicle, "the wolf", room=0) == Remembered((), ())
-        short = await ask(chronicle, "the wolf", room=8)
+        short = await ask(chronicle, "the wolf", room=12)
         assert len(short.lines) == 1 and short.lines[0].endswith('…"')
-        assert estimated_tokens(short.lines[0] + "\n") <= 8
+        assert estimated_tokens(short.lines[0] + "\n") <= 12
 
 
 async def test_states_and_save_games(tmp_path: Path, warnings: Warnings) -> None:

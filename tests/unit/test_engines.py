@@ -80,7 +80,7 @@ def located(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("npc_runtime.engines.locate", locate)
     monkeypatch.setattr("npc_runtime.tts.voices_here.locate", locate)
-    monkeypatch.setattr("npc_runtime.engines.LocalModel", Mind)
+    monkeypatch.setattr("npc_runtime.engines.local_model", Mind)
     return wanted
 
 

@@ -37,6 +37,10 @@ class Completion:
     seed: int | None = None
     conversation: str = ""
     """Whose prompt prefix this shares: requests with the same name keep it warm for one another."""
+    player: str = ""
+    """The player's name, for models that go on with a script."""
+    character: str = ""
+    """The name of who answers, for the same."""
     options: tuple[ActionOption, ...] = ()
     """What the character may do now, for backends that say it in another form than the prompt and the grammar."""
     max_sentences: int = 0

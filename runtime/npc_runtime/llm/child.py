@@ -17,9 +17,9 @@ class ChildConfig:
     """What the child needs to know. The key travels by standard input, where no process list shows it."""
 
     engine: str
-    """`xllamacpp` or `llama-cpp-python`."""
+    """`xllamacpp`, `llama-cpp-python` or `transformers`."""
     model: str
-    """Path of a GGUF file."""
+    """Path of a GGUF file, or of a folder for `transformers`."""
     api_key: str
     context: int
     """Tokens per slot."""
@@ -31,6 +31,7 @@ class ChildConfig:
     batch_threads: int
     """For reading prompts."""
     gpu_layers: int
+    """Layers that the graphics processor takes; -1 for all."""
 
     def line(self) -> bytes:
         """The configuration as one line."""
@@ -64,6 +65,8 @@ def main() -> None:
 def _serve(config: ChildConfig) -> str:
     if config.engine == "xllamacpp":
         from npc_runtime.llm.child_xllamacpp import serve
+    elif config.engine == "transformers":
+        from npc_runtime.llm.child_transformers import serve
     else:
         from npc_runtime.llm.child_llama_cpp_python import serve
     return serve(config)

@@ -5,14 +5,12 @@ client is gone.
 """
 
 import importlib
-import json
-import select
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
+
+from npc_runtime.llm.child_http import chunk
+from npc_runtime.llm.child_http import serve as serve_http
 
 if TYPE_CHECKING:
     from npc_runtime.llm.child import ChildConfig
@@ -43,10 +41,7 @@ def serve(config: "ChildConfig") -> str:
         chat_format="chatml",
         verbose=False,
     )
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(_Engine(llama), config.api_key))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
+    return serve_http(_Engine(llama), config.api_key)
 
 
 class _Engine:
@@ -60,14 +55,17 @@ class _Engine:
     def tokens(self, body: dict[str, Any]) -> list[int]:
         """The tokens of some texts, as the server of llama.cpp gives them: what is no text stands as it is."""
         tokens: list[int] = []
+        ways = {"add_special": bool(body.get("add_special")), "parse_special": bool(body.get("parse_special", True))}
         for part in body["content"]:
-            plain = (
-                self._llama.tokenize(part.encode(), add_bos=False, special=False) if isinstance(part, str) else [part]
-            )
-            tokens += plain
+            tokens += self._tokenized(part, **ways) if isinstance(part, str) else [part]
         return tokens
 
-    def complete(self, body: dict[str, Any], gone: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    def _tokenized(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Tokens of a text; `add_special` puts the mark of a beginning before it if the model asks for that."""
+        tokens: list[int] = self._llama.tokenize(text.encode(), add_bos=add_special, special=parse_special)
+        return tokens
+
+    def complete(self, body: dict[str, Any], gone: Callable[[], bool]) -> Generator[dict[str, Any], None, None]:
         """The chunks of a completion, as the OpenAI API words them.
 
         Args:
@@ -78,7 +76,7 @@ class _Engine:
         grammar = body.get("grammar")
         if grammar and grammar not in self._grammars:
             self._grammars = {grammar: llama_cpp.LlamaGrammar.from_string(grammar, verbose=False)}
-        prompt = self._llama.tokenize(str(body["prompt"]).encode(), add_bos=False, special=True)
+        prompt = self._tokenized(str(body["prompt"]), add_special=True, parse_special=True)
         with self._turn:
             # Reading a prompt cannot be interrupted, so a long one is read in steps: what one step has read, the next
             # finds in the engine's cache.
@@ -88,7 +86,7 @@ class _Engine:
                 next(self._llama.generate(prompt[:end]))
             written = 0
             finish = None
-            for chunk in self._llama.create_completion(
+            for piece in self._llama.create_completion(
                 prompt,
                 max_tokens=int(body.get("max_tokens", 160)),
                 temperature=float(body.get("temperature", 0.6)),
@@ -96,88 +94,13 @@ class _Engine:
                 min_p=float(body.get("min_p", 0.05)),
                 repeat_penalty=float(body.get("repeat_penalty", 1.0)),
                 seed=body.get("seed"),
+                stop=list(body.get("stop") or ()),
                 grammar=self._grammars.get(grammar) if grammar else None,
                 stream=True,
             ):
-                choice = chunk["choices"][0]
+                choice = piece["choices"][0]
                 written += bool(choice["text"])
                 finish = choice.get("finish_reason") or finish
-                yield _chunk(choice["text"], None)
-            yield _chunk("", finish or "stop")
-            yield _chunk("", None, usage={"prompt_tokens": len(prompt), "completion_tokens": written})
-
-
-def _chunk(text: str, finish: str | None, usage: dict[str, int] | None = None) -> dict[str, Any]:
-    chunk: dict[str, Any] = {"id": "cmpl", "object": "text_completion", "created": int(time.time()), "model": "local"}
-    chunk["choices"] = [] if usage else [{"index": 0, "text": text, "logprobs": None, "finish_reason": finish}]
-    if usage:
-        chunk["usage"] = usage | {"total_tokens": sum(usage.values())}
-    return chunk
-
-
-def _handler(engine: _Engine, api_key: str) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if self._allowed():
-                self._send(200, {"status": "ok"})
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if not self._allowed():
-                return
-            if self.path == "/tokenize":
-                self._send(200, {"tokens": engine.tokens(json.loads(body))})
-                return
-            if self.path != "/v1/completions":
-                self._send(404, {"error": {"message": "no such endpoint"}})
-                return
-            chunks = engine.complete(json.loads(body), self._gone)
-            try:
-                first = next(chunks)
-            except StopIteration:
-                self.close_connection = True
-                return
-            except Exception as error:
-                self._send(400, {"error": {"message": str(error)}})
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.close_connection = True
-            try:
-                self._event(json.dumps(first))
-                for chunk in chunks:
-                    self._event(json.dumps(chunk))
-                self._event("[DONE]")
-            except OSError:
-                chunks.close()  # type: ignore[attr-defined]  # the client is gone: a generator frees the engine at once
-
-        def _gone(self) -> bool:
-            readable, _, _ = select.select([self.connection], [], [], 0)
-            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
-
-        def _allowed(self) -> bool:
-            if self.headers.get("Authorization") == f"Bearer {api_key}":
-                return True
-            self._send(401, {"error": {"message": "wrong key"}})
-            return False
-
-        def _event(self, data: str) -> None:
-            self.wfile.write(f"data: {data}\n\n".encode())
-            self.wfile.flush()
-
-        def _send(self, status: int, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: prompts are private."""
-
-    return Handler
+                yield chunk(choice["text"], None)
+            yield chunk("", finish or "stop")
+            yield chunk("", None, usage={"prompt_tokens": len(prompt), "completion_tokens": written})

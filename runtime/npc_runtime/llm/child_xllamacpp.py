@@ -26,13 +26,14 @@ def serve(config: "ChildConfig") -> str:
 
     params = xllamacpp.CommonParams()
     params.model.path = config.model
-    params.n_gpu_layers = config.gpu_layers
+    gpu_layers = config.gpu_layers if _can_offload(xllamacpp) else 0
+    params.n_gpu_layers = gpu_layers
     params.fit_params = False
     params.n_parallel = config.slots
     params.n_ctx = config.context * config.slots
     params.n_batch = params.n_ubatch = _BATCH
     params.cache_ram_mib = config.cache_mb
-    if not config.gpu_layers:  # on a processor flash attention costs a third of the speed once the prompt is long
+    if not gpu_layers:  # on a processor flash attention costs a third of the speed once the prompt is long
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cpuparams.n_threads = config.threads
     params.cpuparams_batch.n_threads = config.batch_threads
@@ -50,3 +51,10 @@ def serve(config: "ChildConfig") -> str:
     params.verbosity = 0
     _server = xllamacpp.Server(params)
     return str(_server.listening_address)
+
+
+def _can_offload(xllamacpp: Any) -> bool:
+    """Whether this build found a graphics processor; the usual wheels for Linux know of none."""
+    kinds = xllamacpp.ggml_backend_dev_type
+    graphics = (kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU)
+    return any(device["type"] in graphics for device in xllamacpp.get_device_info())

@@ -1,6 +1,7 @@
-"""The local language model: a supervised llama.cpp process, spoken to as one would speak to an online service."""
+"""The local language model: a supervised process with an engine, spoken to as one would speak to an online service."""
 
 import itertools
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -10,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from npc_runtime.errors import EngineError
+from npc_runtime.errors import EngineError, ModelError
 from npc_runtime.llm.backend import Completion, Delta, Finish, Role
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.process import ModelProcess
 from npc_runtime.llm.prompt import estimated_tokens
-from npc_runtime.llm.templates import chatml, harmless
+from npc_runtime.llm.templates import CHATML, Template
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+_log = logging.getLogger(__name__)
 
 _SAMPLING: dict[str, Any] = {
     "top_k": 40,
@@ -33,24 +36,41 @@ _MOST_COUNTS = 4096
 """Texts whose number of tokens is kept: the same lines come again turn after turn."""
 _BETWEEN = -1
 """No token: stands between two texts."""
+_SMALL = 900_000_000
+"""Parameters: models that are said to have a billion have at least as many."""
 _SMALL_BYTES = 700_000_000
 """Files of quantised models with about a billion parameters are this large."""
 
 
 class LocalModel:
-    """A GGUF file behind one of the two llama.cpp engines.
+    """A model file behind one of the local engines.
 
     Args:
         name: What `usage` calls it.
         config: How to serve it.
+        template: How its family expects a conversation.
+        parameters: How many it has, if that is known.
         timeout: Seconds without a new token after which the engine counts as hanging and is replaced.
         again: Whether an engine that fails before the first token is asked once more when it has been replaced. Where
             another model stands by, that one answers sooner.
     """
 
-    def __init__(self, name: str, config: ChildConfig, *, timeout: float = 20.0, again: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: ChildConfig,
+        *,
+        template: Template = CHATML,
+        parameters: int = 0,
+        timeout: float = 20.0,
+        again: bool = True,
+    ) -> None:
         self._name = name
-        self._small = os.path.getsize(config.model) < _SMALL_BYTES
+        self._small = parameters < _SMALL if parameters else os.path.getsize(config.model) < _SMALL_BYTES
+        self.context = config.context
+        """Tokens of one conversation."""
+        self.template = template
+        """How its family expects a conversation."""
         self._timeout = timeout
         self._again = again
         self._slots = _Slots(config.slots)
@@ -80,8 +100,19 @@ class LocalModel:
             if self.ready:
                 return
             await self._close_client()
-            await self.process.start()
+            await self._start_process()
             self._client = await anyio.to_thread.run_sync(_client, self.process.url, self.process.api_key)
+
+    async def _start_process(self) -> None:
+        """Start the process; one that cannot use the graphics processor works without it."""
+        try:
+            await self.process.start()
+        except (ModelError, EngineError) as error:
+            if not self.process.config.gpu_layers:
+                raise
+            _log.warning("%s It is loaded without the graphics processor, and will be slower.", error.message)
+            self.process.config = replace(self.process.config, gpu_layers=0)
+            await self.process.start()
 
     @property
     def ready(self) -> bool:
@@ -133,10 +164,17 @@ class LocalModel:
             with anyio.fail_after(self._timeout):
                 response = await self._client.completions.create(
                     model="local",
-                    prompt=chatml(request.messages, speaker) + request.written + request.opening,
+                    prompt=self.template.prompt(
+                        request.messages,
+                        speaker,
+                        begun=request.written + request.opening,
+                        player=request.player,
+                        character=request.character,
+                    ),
                     max_tokens=request.max_tokens,
                     temperature=request.temperature,
                     seed=request.seed,
+                    stop=self.template.stops(player=request.player, character=request.character),
                     stream=True,
                     stream_options={"include_usage": True},
                     extra_body=body,
@@ -190,7 +228,7 @@ class LocalModel:
         self._warming.add(scope)
         try:
             with scope:
-                ahead = replace(request, max_tokens=1, grammar=None, written=harmless(said), opening="")
+                ahead = replace(request, max_tokens=1, grammar=None, written=self.template.plain(said), opening="")
                 async for _ in self._reply(ahead, speaker="user"):
                     pass
         finally:

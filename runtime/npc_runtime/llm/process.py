@@ -20,6 +20,8 @@ from npc_runtime.llm.child import ChildConfig
 _START_TIMEOUT = 120.0
 """Seconds a model may take to load; a hostile file can make a loader run forever."""
 
+_EXTRAS = ("llama-cpp-python", "transformers")
+"""Engines that are installed by an extra of their own name."""
 _LIBGOMP_HINT = "on Debian or Ubuntu: sudo apt install libgomp1; on Fedora: sudo dnf install libgomp"
 
 
@@ -32,7 +34,8 @@ class ModelProcess:
     """
 
     def __init__(self, config: ChildConfig, *, start_timeout: float = _START_TIMEOUT) -> None:
-        self._config = config
+        self.config = config
+        """What to serve, from the next start on."""
         self._start_timeout = start_timeout
         self._process: anyio.abc.Process | None = None
         self._folder: TemporaryDirectory[str] | None = None
@@ -88,7 +91,7 @@ class ModelProcess:
         assert process.stdin is not None and process.stdout is not None
         line = b""
         try:
-            await process.stdin.send(replace(self._config, api_key=self.api_key).line())
+            await process.stdin.send(replace(self.config, api_key=self.api_key).line())
             while not line.endswith(b"\n"):
                 line += await process.stdout.receive()
         except (anyio.EndOfStream, anyio.BrokenResourceError, OSError):
@@ -120,7 +123,7 @@ class ModelProcess:
             await process.aclose()
 
     def _failure(self, answer: dict[str, Any] | None) -> Exception:
-        engine, model = self._config.engine, self._config.model
+        engine, model = self.config.engine, self.config.model
         if answer is None:
             return EngineError(
                 f"The language model did not load within {self._start_timeout:.0f} s: {model}",
@@ -128,7 +131,7 @@ class ModelProcess:
             )
         kind, message = answer.get("error"), answer.get("message", "")
         if kind == "missing":
-            hint = "install the extra llama-cpp-python" if engine == "llama-cpp-python" else f"pip install {message}"
+            hint = f"install the extra {engine}" if engine in _EXTRAS else f"pip install {message}"
             return MissingPackageError(f"The engine {engine} is not installed (no module '{message}').", hint=hint)
         if kind == "native":
             hint = _LIBGOMP_HINT if "libgomp" in message else "npc-runtime doctor shows what is missing"

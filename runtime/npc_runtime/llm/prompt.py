@@ -5,6 +5,7 @@ to); one block with what holds just now; the player's words. The volatile block 
 would turn into stale facts.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ _PLAYER_SHARE = 0.25
 """Of the window that the player's words may fill: what is longer is cut."""
 _SYSTEM_SHARE = 0.5
 """Of the window that the unchanging part may fill: a richer persona is told in short."""
+
+
+_WORDS = re.compile("[a-z]+")
+_ASCII = re.compile("[\\x00-\\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,18 @@ def fitting_system_prompt(
 
 
 def estimated_tokens(text: str) -> int:
-    """How many tokens a text has at most, for the languages and tokenizers we meet."""
-    plain = sum(character < "\x80" for character in text)
-    return plain // 3 + 2 * (len(text) - plain) + 1
+    """How many tokens a text has at most, for the languages and tokenizers we meet.
+
+    Fitted to a small English tokenizer, to which German and Turkish words are strange: it has a token for each 2.5
+    letters of them, one for each capital, digit and sign, two for each letter beyond ASCII, and one at least for each
+    word. What has hardly any vowels is no word, and gets nearly a token for each letter.
+    """
+    rest, words = _WORDS.subn("", text)
+    foreign = len(_ASCII.sub("", rest))
+    signs = len(rest) - foreign - rest.count(" ")
+    letters = len(text) - len(rest)
+    strange = letters - 2 * sum(map(text.count, "aeiou"))
+    return max(letters * 2 // 5, words, strange) + signs + 2 * foreign + 1
 
 
 def _cut(text: str, tokens: int) -> str:
@@ -160,8 +174,11 @@ def messages(
     now += [" ".join(thought.split()) for thought in thoughts]
     if scene is not None:
         now.append(told("says", language, player=player.name))
+    room = context_tokens - reply_tokens - estimated_tokens(system) - estimated_tokens(player_line) - 3 * PER_MESSAGE
+    while now and estimated_tokens(" ".join(now)) > room:
+        del now[0]  # what matters most comes last
     last = f"({' '.join(now)})\n{player_line}" if now else player_line
-    room = context_tokens - reply_tokens - estimated_tokens(system) - estimated_tokens(last) - 2 * PER_MESSAGE
+    room -= estimated_tokens(" ".join(now))
     kept: list[Message] = []
     for exchange in reversed(history):
         room -= estimated_tokens(exchange.player) + estimated_tokens(exchange.reply) + 2 * PER_MESSAGE
