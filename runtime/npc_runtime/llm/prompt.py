@@ -12,6 +12,8 @@ from npc_runtime.content.action import ActionDefinition, ActionOption
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.wording import content_words, overlap
 from npc_runtime.llm.backend import Message
+from npc_runtime.llm.providers import ReplyFormat
+from npc_runtime.llm.reply_rules import SHORT_JSON, reply_rules
 from npc_runtime.scene import Player, Scene
 
 _MOST_FACTS = 6
@@ -40,7 +42,13 @@ class Exchange:
     reply: str
 
 
-def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition], *, small: bool = False) -> str:
+def system_prompt(
+    character: CharacterFile,
+    actions: Sequence[ActionDefinition],
+    *,
+    small: bool = False,
+    reply_format: ReplyFormat = "tags",
+) -> str:
     """The part that never changes for a character.
 
     Args:
@@ -48,23 +56,21 @@ def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition],
         actions: What the character may ever do.
         small: Whether the model is so small that a long prompt confuses it: it gets the essence, and `relevant_facts`
             beside the player's words.
+        reply_format: How the model says what the character feels and does.
     """
     persona, style = character.persona, character.style
     lines = [f"You are {character.name}. {persona.summary.strip()}"]
     if style.tone:
         lines.append(f"You are {style.tone}.")
     if small:
-        return " ".join(lines)
+        return " ".join([*lines, SHORT_JSON] if reply_format == "json" else lines)
     if persona.motivation:
         lines.append(f"What you want: {persona.motivation.strip()}")
     lines += _depth(character)
     lines.append(
         f"Answer as {character.name.split()[0]}, in your own voice, in {_sentences(style.max_sentences)} at most."
     )
-    lines.append("Begin with a feeling, like [emotion anger strong] or [emotion joy weak].")
-    if actions:
-        lines.append("End with an action only if you do it now:")
-        lines += [f"{_form(action)} {action.description}" for action in actions]
+    lines += reply_rules(actions, reply_format)
     return "\n".join(lines)
 
 
@@ -89,7 +95,12 @@ def _depth(character: CharacterFile) -> list[str]:
 
 
 def fitting_system_prompt(
-    character: CharacterFile, actions: Sequence[ActionDefinition], *, small: bool, context_tokens: int
+    character: CharacterFile,
+    actions: Sequence[ActionDefinition],
+    *,
+    small: bool,
+    context_tokens: int,
+    reply_format: ReplyFormat = "tags",
 ) -> str:
     """The unchanging part, in full where the model and its window allow it, in short otherwise.
 
@@ -98,13 +109,14 @@ def fitting_system_prompt(
         actions: What the character may ever do.
         small: As in `system_prompt`.
         context_tokens: Size of the model's window.
+        reply_format: As in `system_prompt`.
     """
     most = int(context_tokens * _SYSTEM_SHARE)
     if not small:
-        full = system_prompt(character, actions)
+        full = system_prompt(character, actions, reply_format=reply_format)
         if estimated_tokens(full) <= most:
             return full
-    return _cut(system_prompt(character, actions, small=True), most)
+    return _cut(system_prompt(character, actions, small=True, reply_format=reply_format), most)
 
 
 def estimated_tokens(text: str) -> int:
@@ -191,11 +203,6 @@ def _now(scene: Scene, options: Sequence[ActionOption]) -> list[str]:
     if unnamed:
         parts.append(f"Names for actions: {', '.join(unnamed)}.")
     return parts
-
-
-def _form(action: ActionDefinition) -> str:
-    arguments = "".join(f" {name}={name.upper()}" for name in action.args)
-    return f"[action {action.name}{arguments}]"
 
 
 def _sentences(count: int) -> str:
