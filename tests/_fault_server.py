@@ -238,11 +238,11 @@ class FaultServer:
 
 def _read(reader: Any) -> Asked | None:
     try:
-        first = reader.readline().decode().split()
+        first = reader.readline().decode("latin-1").split()
         if len(first) != 3:
             return None
         headers: dict[str, str] = {}
-        while line := reader.readline().decode().strip():
+        while line := reader.readline().decode("latin-1").strip():
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         body = reader.read(int(headers.get("content-length", "0")))

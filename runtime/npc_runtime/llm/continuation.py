@@ -56,6 +56,8 @@ class Continuation:
         self._tags: list[tuple[int, str]] = []
         """Where the tags end that stand between the repeated words."""
         self._decided = not self._written
+        self._in_word = False
+        """Whether what is new begins inside the last written word."""
         self._tag = ""
 
     def feed(self, text: str) -> str:
@@ -120,19 +122,25 @@ class Continuation:
             self._tags.append((self._at, token))
             return True
         word, matched = _word(token), self._matched
+        last = self._written[-1]
+        more = word.text[len(last.text) :] if word.text.casefold().startswith(last.text.casefold()) else ""
+        self._matched = matched + 1
+        # `blade` may go on as `blade's`, and after enough other words, `dis` as `disgrace`.
+        longer = bool(more) and (more[0] in "'’-" or self._matched >= _CERTAIN) and not last.final
         self._alive = [
             start
             for start in self._alive
-            if start + matched < len(self._written) and self._written[start + matched].key == word.key
+            if start + matched < len(self._written)
+            and (
+                self._written[start + matched].key == word.key or (longer and start + matched == len(self._written) - 1)
+            )
         ]
         if not self._alive:
+            self._matched = matched
             return False
-        self._matched = matched + 1
-        last = self._written[-1]
         if self._alive[-1] + self._matched == len(self._written) and (
             word.final or not last.final or self._matched >= _CERTAIN
         ):
-            more = word.text[len(last.text) :] if word.text.casefold().startswith(last.text.casefold()) else ""
             self._cut = (self._at, more, last.final)
         if word.final and any(
             self._starts_sentence(start) and self._written[start + matched].final for start in self._alive
@@ -154,6 +162,7 @@ class Continuation:
             return self._emit(held)
         felt = [tag for at, tag in self._tags if at <= end and not _ACTION.match(tag)]
         lead = f"{more} {felt[-1]}" if felt and final else more
+        self._in_word = bool(more)
         return self._emit(lead + held[end:])
 
     def _emit(self, text: str) -> str:
@@ -174,7 +183,7 @@ class Continuation:
     def _joined(self, text: str) -> str:
         if text and self._blank:
             self._blank = False
-            return text if text[0].isspace() or text[0] in _CLOSING else f" {text}"
+            return text if text[0].isspace() or text[0] in _CLOSING or self._in_word else f" {text}"
         return text
 
 

@@ -14,7 +14,7 @@ ACTION = "action"
 _MOST_ACTIONS = 8
 _MOST_RAW = 16_000
 """Characters of the object that are kept."""
-_ESCAPES = {"n": "\n", "t": " ", "r": "\n", "b": "", "f": " "}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _BEFORE = re.compile(r"\s*`{0,3}\s*(?:j|js|jso|json)?\s*", re.IGNORECASE)
 """What may stand before the object, or the beginning of that: a code fence."""
 

@@ -29,7 +29,7 @@ def closest(wanted: str, names: Sequence[str]) -> list[str]:
     if not close:
         shorts = {_short(key): name for key, name in by_key.items()}
         close = [shorts[key] for key in difflib.get_close_matches(short, shorts, n=2, cutoff=0.6)]
-    return list(dict.fromkeys([*same, *close]))[:2]
+    return [name for name in dict.fromkeys([*same, *close]) if name != wanted][:2]
 
 
 def _short(name: str) -> str:

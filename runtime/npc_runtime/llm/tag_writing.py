@@ -89,6 +89,8 @@ class PlainSpeech:
             if len(self._held) < 40:
                 return ""
             return self._release()
+        if c == "(" and self._held.strip() == "(":
+            return ""  # without the inner one, the outer one would open the tag
         out = self._release()
         if c == "(":
             self._held = c
