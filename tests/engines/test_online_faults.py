@@ -10,12 +10,6 @@ from typing import Any
 import anyio
 import pytest
 from pydantic import SecretStr
-
-from npc_runtime.content.action import ActionOption, ArgumentOption
-from npc_runtime.errors import ServiceError
-from npc_runtime.llm.backend import Completion, Delta, Finish, Message
-from npc_runtime.llm.online import OnlineModel
-from npc_runtime.llm.providers import Capabilities, Provider, Providers, custom
 from tests._fault_server import (
     DONE,
     Answer,
@@ -31,6 +25,12 @@ from tests._fault_server import (
     slowly,
     unused_port,
 )
+
+from npc_runtime.content.action import ActionOption, ArgumentOption
+from npc_runtime.errors import ServiceError
+from npc_runtime.llm.backend import Completion, Delta, Finish, Message
+from npc_runtime.llm.online import OnlineModel
+from npc_runtime.llm.providers import Capabilities, Provider, Providers, custom
 
 pytestmark = pytest.mark.anyio
 
@@ -225,7 +225,9 @@ async def test_a_server_on_this_machine_is_not_asked_through_the_proxy(
         slowly(Answer(reply("Hello.")), before=LONG),
         Answer([Pause(LONG)]),
         Answer(lambda: itertools.repeat(": still here\n\n")),
-        Answer(lambda: itertools.chain.from_iterable((chunk(delta={"reasoning": "hm"}), Pause(0.01)) for _ in range(9999))),
+        Answer(
+            lambda: itertools.chain.from_iterable((chunk(delta={"reasoning": "hm"}), Pause(0.01)) for _ in range(9999))
+        ),
     ],
     ids=["no response", "no event", "comments only", "thinking only"],
 )
@@ -356,8 +358,12 @@ async def test_a_refused_form_is_not_asked_for_again(server: FaultServer) -> Non
 
 
 async def test_a_service_that_always_finds_something_is_not_asked_forever(server: FaultServer) -> None:
-    server.script(error(400, "bad: stream_options temperature seed grammar prefill system role max_tokens not supported"))
-    assert (await failure(model(server, can=Capabilities(usage=True, grammar=True, prefill="message")))).failing == "request"
+    server.script(
+        error(400, "bad: stream_options temperature seed grammar prefill system role max_tokens not supported")
+    )
+    assert (
+        await failure(model(server, can=Capabilities(usage=True, grammar=True, prefill="message")))
+    ).failing == "request"
     assert len(server.bodies) <= 5
 
 
@@ -447,6 +453,17 @@ async def test_warming_gives_way_and_fails_in_silence(server: FaultServer) -> No
         async with mind.stream(ASK) as items:
             assert [item async for item in items][0] == Delta("Aye.")
     await mind.aclose()
+
+
+async def test_a_kept_connection_that_was_closed_is_replaced_once(server: FaultServer) -> None:
+    server.script(Answer(reply("One.")), Answer([Drop()], raw=True), Answer(reply("Two.")))
+    mind = model(server)
+    for expected in ("One.", "Two."):
+        async with mind.stream(ASK) as items:
+            assert "".join([item.text async for item in items if isinstance(item, Delta)]) == expected
+    server.script(Answer([Drop()], raw=True))
+    assert (await failure(mind)).failing == "broken"
+    assert len(server.bodies) == 5
 
 
 async def test_many_at_once(server: FaultServer) -> None:

@@ -78,7 +78,7 @@ def test_words(written: str, reply: str, new: str) -> None:
 def test_an_action_is_not_done_twice_and_another_is() -> None:
     written = "[emotion joy] Here. [action give item=sword]"
     reply = "Here. [action give item=sword] [emotion anger] Go. [action  give item=sword] [action attack]"
-    assert said(written, reply).split() == "[emotion anger] Go. [action attack]".split()
+    assert said(written, reply).split() == ["[emotion", "anger]", "Go.", "[action", "attack]"]
 
 
 def test_a_feeling_before_the_new_words_counts_between_sentences_only() -> None:

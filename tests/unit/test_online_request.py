@@ -128,12 +128,18 @@ def test_the_responses_api() -> None:
     ("complaint", "changes"),
     [
         ("Unknown parameter: 'stream_options'", {"usage": False}),
-        ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", {}),
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            {},
+        ),
         ("'temperature' does not support 0.6 with this model.", {}),
         ("Invalid parameter: seed", {}),
         ("reasoning_effort is not supported", {}),
         ("Unrecognized request argument supplied: grammar", {"grammar": False}),
-        ("This model does not support assistant message prefill. The conversation must end with a user message.", {"prefill": ""}),
+        (
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+            {"prefill": ""},
+        ),
         ("System role not supported", {"system": False}),
         ("prompt_cache_key: Extra inputs are not permitted", {"cache_key": False}),
     ],
@@ -165,6 +171,19 @@ def test_a_form_of_reply_that_is_refused_becomes_tags_with_their_rules(form: str
     assert sent["messages"][0]["content"].endswith("[action mend item=ITEM] Mend a thing.")
 
 
+def test_a_server_that_knows_json_objects_alone_gets_the_schema_with_one() -> None:
+    shape = first_shape(custom("http://a.b/v1", can=ALL), "m", "json")
+    complaint = "response_format type: Input should be 'text' or 'json_object'"
+    changed = adapted(shape, complaint)
+    assert changed is not None
+    sent = chat_body(ASK, changed, "m", "json")["response_format"]
+    assert sent["type"] == "json_object"
+    assert "speech" in sent["schema"]["properties"]
+    again = adapted(changed, complaint)
+    assert again is not None
+    assert again.reply_format == "tags"
+
+
 @pytest.mark.parametrize("complaint", ["", "context length exceeded", "content policy"])
 def test_other_refusals_change_nothing(complaint: str) -> None:
     assert adapted(first_shape(custom("http://a.b/v1", can=ALL), "m", "tags"), complaint) is None
@@ -176,10 +195,16 @@ def test_other_refusals_change_nothing(complaint: str) -> None:
         ({"choices": []}, []),
         ({"choices": None, "usage": None}, []),
         ({"choices": [{"delta": None, "finish_reason": None}]}, []),
-        ({"choices": [{"delta": {"content": [{"type": "text", "text": "a"}, {"type": "thinking"}]}}]}, [TextPiece("a")]),
+        (
+            {"choices": [{"delta": {"content": [{"type": "text", "text": "a"}, {"type": "thinking"}]}}]},
+            [TextPiece("a")],
+        ),
         ({"choices": [{"delta": {"content": ""}, "finish_reason": "length"}]}, [Ended("length")]),
         ({"choices": [{"delta": {}, "finish_reason": "error"}]}, [Ended("failed", "the model broke off")]),
-        ({"choices": [{"delta": {"tool_calls": [{"function": {"name": "a", "arguments": None}}]}}]}, [CallPiece("0", "a", "")]),
+        (
+            {"choices": [{"delta": {"tool_calls": [{"function": {"name": "a", "arguments": None}}]}}]},
+            [CallPiece("0", "a", "")],
+        ),
         ({"choices": [], "x_groq": {"usage": {"prompt_tokens": 3}}}, [Used(3, 0, 0)]),
         ({"usage": {"prompt_tokens": -1, "completion_tokens": 10**12}}, [Used(0, 0, 0)]),
         ({"error": {"message": "no"}}, [Ended("failed", "no")]),
@@ -204,7 +229,10 @@ def test_chunks_that_are_none(data: object) -> None:
             {"type": "response.output_item.added", "output_index": 1, "item": {"type": "function_call", "name": "a"}},
             [CallPiece("1", "a", "")],
         ),
-        ({"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{"}, [CallPiece("1", "", "{")]),
+        (
+            {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{"},
+            [CallPiece("1", "", "{")],
+        ),
         (
             {"type": "response.completed", "response": {"usage": {"input_tokens": 4, "output_tokens": 2}}},
             [Used(4, 0, 2), Ended("done")],

@@ -78,13 +78,20 @@ def test_a_workspace_is_filled_in() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["https://evil.example/v1", "http://api.openai.com/v1", "https://api.openai.com.evil.example/v1", "http://127.0.0.1/v1"],
+    [
+        "https://evil.example/v1",
+        "http://api.openai.com/v1",
+        "https://api.openai.com.evil.example/v1",
+        "http://127.0.0.1/v1",
+    ],
 )
 def test_a_services_own_key_stays_with_its_own_hosts(address: str) -> None:
     assert PROVIDERS.get("openai").at(address).keys == ()
 
 
-@pytest.mark.parametrize("address", ["nonsense", "ftp://a.b", "https://key@a.b/v1", "https://a.b/v1?key=SECRET", "https://"])
+@pytest.mark.parametrize(
+    "address", ["nonsense", "ftp://a.b", "https://key@a.b/v1", "https://a.b/v1?key=SECRET", "https://"]
+)
 def test_an_address_that_is_none_is_refused_without_repeating_it(address: str) -> None:
     with pytest.raises(InputError) as caught:
         custom(address)

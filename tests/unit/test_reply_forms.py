@@ -138,7 +138,7 @@ def test_what_models_make_of_it_is_understood_as_far_as_it_goes(source: str, tex
     assert words.strip() == text
 
 
-TEXT = st.text(alphabet='abc "\'“”[]{}()=,;:/\\äş\n', max_size=30)
+TEXT = st.text(alphabet="abc \"'“”[]{}()=,;:/\\äş\n", max_size=30)
 
 
 @given(st.dictionaries(st.sampled_from(["item", "note", "price"]), TEXT | st.integers() | st.booleans(), max_size=3))
@@ -232,7 +232,9 @@ def test_tools_ask_for_what_is_required_only() -> None:
 
 
 def test_rules_name_the_form_and_the_actions() -> None:
-    definition = ActionDefinition.model_validate({"name": "mend", "description": "Mend.", "args": {"n": {"type": "integer"}}})
+    definition = ActionDefinition.model_validate(
+        {"name": "mend", "description": "Mend.", "args": {"n": {"type": "integer"}}}
+    )
     assert reply_rules([definition])[-1] == "[action mend n=N] Mend."
     assert reply_rules([MEND], "json")[-1].startswith('{"action": "mend", "item": ITEM')
     assert not any("[action" in line for line in reply_rules([MEND], "tools"))

@@ -26,7 +26,14 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
         ({"x-ratelimit-reset-requests": "6m0s"}, 360.0),
         ({"x-ratelimit-reset-tokens": "2m59.56s", "x-ratelimit-remaining-tokens": "0"}, 179.56),
         ({"x-ratelimit-reset-tokens": "120ms"}, 0.12),
-        ({"x-ratelimit-reset-requests": "1h", "x-ratelimit-remaining-requests": "14", "x-ratelimit-reset-tokens": "7s"}, 7.0),
+        (
+            {
+                "x-ratelimit-reset-requests": "1h",
+                "x-ratelimit-remaining-requests": "14",
+                "x-ratelimit-reset-tokens": "7s",
+            },
+            7.0,
+        ),
         ({"X-RateLimit-Reset": str(int(NOW.timestamp() * 1000) + 4000)}, 4.0),
         ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 9)}, 9.0),
         ({"x-ratelimit-reset": "later"}, None),
@@ -109,7 +116,9 @@ def test_nothing_near_is_nothing() -> None:
     assert closest("qwen/qwen3-32b", ["qwen/qwen3-32b"]) == []
 
 
-@pytest.mark.parametrize("answer", [None, 5, "x", {}, {"data": 5}, {"data": [1, {"id": 5}, {"id": ""}, {"id": "a\nb"}]}])
+@pytest.mark.parametrize(
+    "answer", [None, 5, "x", {}, {"data": 5}, {"data": [1, {"id": 5}, {"id": ""}, {"id": "a\nb"}]}]
+)
 def test_lists_of_models_that_make_no_sense_are_empty(answer: object) -> None:
     assert model_names(answer) == []
 

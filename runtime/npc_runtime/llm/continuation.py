@@ -27,14 +27,15 @@ class _Word:
 class Continuation:
     """Fed with the pieces of a reply, gives what is new in it behind what has been written.
 
-    Dropped are, at the beginning of the reply: the words with which the written part ended, however many there are, up to
-    all of it; else the whole sentences that it repeats, from any sentence on. A reply that is nothing but a repetition is dropped
-    altogether. And an action that was written is not done again, wherever it is repeated. All other words stay.
+    Dropped are, at the beginning of the reply: the words with which the written part ended, however many there are, up
+    to all of it; else the whole sentences that it repeats, from any sentence on. A reply that is nothing but a
+    repetition is dropped altogether. And an action that was written is not done again, wherever it is repeated. All
+    other words stay.
 
     Args:
         written: What has been written, up to the end of a word.
-        joined: Whether the reply goes on right behind that, as from a model that was given it as its own beginning; otherwise a
-            blank is put between them.
+        joined: Whether the reply goes on right behind that, as from a model that was given it as its own beginning;
+            otherwise a blank is put between them.
     """
 
     def __init__(self, written: str, *, joined: bool = False) -> None:

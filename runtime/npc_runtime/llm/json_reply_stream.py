@@ -23,8 +23,8 @@ class JsonReplyStream:
     """Reads `{"emotion": …, "strength": …, "speech": …, "actions": […]}` and gives text with tags.
 
     The speech is given as it comes, so that the voice need not wait for the end of the object. A model that does not
-    keep to the agreement is understood as far as possible: one that writes plain text is passed on as it is, and an object of
-    another form is searched for its text when it is complete.
+    keep to the agreement is understood as far as possible: one that writes plain text is passed on as it is, and an
+    object of another form is searched for its text when it is complete.
     """
 
     def __init__(self) -> None:
@@ -189,8 +189,10 @@ class JsonReplyStream:
 
     def _actions(self) -> str:
         entries = self._members.get("actions")
-        tags = []
-        for entry in entries[:_MOST_ACTIONS] if isinstance(entries, list) else ():
-            if isinstance(entry, dict) and isinstance(name := entry.get(ACTION), str):
-                tags.append(action_tag(name, {key: value for key, value in entry.items() if key != ACTION}))
+        objects = [
+            (entry.get(ACTION), {key: value for key, value in entry.items() if key != ACTION})
+            for entry in (entries[:_MOST_ACTIONS] if isinstance(entries, list) else ())
+            if isinstance(entry, dict)
+        ]
+        tags = [action_tag(name, arguments) for name, arguments in objects if isinstance(name, str)]
         return "".join(f" {tag}" for tag in tags if tag)

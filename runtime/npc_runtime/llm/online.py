@@ -1,10 +1,11 @@
-"""A language model behind an OpenAI-compatible service: online, or a server on this machine that somebody else started."""
+"""A language model behind an OpenAI-compatible service: online, or a server that runs on this machine anyway."""
 
 import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ _MODELS_SECONDS = 1.0
 """A failed turn does not wait longer for the names of other models."""
 _MOST_RATIO = 1.5
 _LEAST_RATIO = 0.2
+_NO_KEY = SecretStr("")
 _SAMPLES = 8
 
 
@@ -57,7 +59,7 @@ class OnlineModel:
         provider: Provider,
         model: str = "",
         *,
-        key: SecretStr = SecretStr(""),
+        key: SecretStr = _NO_KEY,
         variable: str = "NPC_RUNTIME_LLM__API_KEY",
         reply_format: ReplyFormat | None = None,
         small: bool = False,
@@ -77,7 +79,9 @@ class OnlineModel:
         self._shape = first_shape(provider, self._model, self._rules)
         self._starting = anyio.Lock()
         self._client: AsyncOpenAI | None = None
-        self._key = SecretStr("")
+        self._key = _NO_KEY
+        self._kept = False
+        """Whether a connection may have been kept from an earlier reply."""
         self._live = 0
         """Replies in progress."""
         self._warming: set[anyio.CancelScope] = set()
@@ -175,28 +179,20 @@ class OnlineModel:
             self._shape = changed
         raise failure
 
-    async def _attempt(
-        self, request: Completion, deadline: float
-    ) -> "tuple[AsyncStream[object] | ServiceError, str]":
+    async def _attempt(self, request: Completion, deadline: float) -> "tuple[AsyncStream[object] | ServiceError, str]":
         """The answer or why there is none, and what the service says is wrong with the request."""
         import openai
 
-        assert self._client is not None
         chat = self._shape.api == "chat"
         body = (chat_body if chat else responses_body)(request, self._shape, self._model, self._rules)
         try:
             with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
-                response = await self._client.post(
-                    "/chat/completions" if chat else "/responses",
-                    body=body,
-                    cast_to=object,
-                    stream=True,
-                    stream_cls=openai.AsyncStream[object],
-                )
+                response = await self._post("/chat/completions" if chat else "/responses", body)
         except openai.APIStatusError as error:
             return await self._refused(error)
         except self._expected() as error:
             return self._failed(error, begun=False), ""
+        self._kept = True
         kind = response.response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "text/event-stream":
             return response, ""
@@ -204,6 +200,29 @@ class OnlineModel:
             await response.close()
         what = "a web page" if "html" in kind else f"'{failures.one_line(kind, most=60) or 'something unnamed'}'"
         return failures.not_the_api(self._provider.name, what), ""
+
+    async def _post(self, path: str, body: dict[str, Any]) -> "AsyncStream[object]":
+        import httpx2
+        import openai
+
+        assert self._client is not None
+        ask = partial(
+            self._client.post,
+            path,
+            body=body,
+            cast_to=object,
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+        try:
+            return await ask()
+        except openai.APIConnectionError as error:
+            # A server may close a kept connection just when it is used again; that is no failure of its own.
+            closed = isinstance(error.__cause__, httpx2.RemoteProtocolError | httpx2.ReadError | httpx2.WriteError)
+            if not (closed and self._kept):
+                raise
+            self._kept = False
+        return await ask()
 
     async def _items(
         self, request: Completion, response: "AsyncStream[object]", deadline: float
@@ -295,9 +314,7 @@ class OnlineModel:
         connecting = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
         if isinstance(cause, connecting) or isinstance(error, httpx2.UnsupportedProtocol | httpx2.InvalidURL):
             host = urlsplit(self._provider.base_url).netloc
-            return failures.unreachable(
-                name, host, error, seconds=self._connect_timeout, local=self._provider.local
-            )
+            return failures.unreachable(name, host, error, seconds=self._connect_timeout, local=self._provider.local)
         if isinstance(error, TimeoutError | openai.APITimeoutError):
             if begun:
                 return failures.silent(name, self._timeout, "further token")
@@ -322,7 +339,9 @@ class OnlineModel:
         text = told if isinstance(told, str) else str(error.message)
         said = failures.one_line(text, secret=self._key.get_secret_value())
         if failures.says_unknown_model(status, said):
-            return failures.unknown_model(self._provider.name, self._model, closest(self._model, await self._names())), ""
+            return failures.unknown_model(
+                self._provider.name, self._model, closest(self._model, await self._names())
+            ), ""
         variable = " or ".join([self._variable, *self._provider.keys[:1]])
         failure = failures.refused(
             self._provider.name,
@@ -332,7 +351,8 @@ class OnlineModel:
             variable=variable,
             has_key=bool(self._key.get_secret_value()),
         )
-        return failure, said if failure.failing == "request" else ""
+        # Servers of llama.cpp call it a failure of their own when a request has a form that they do not know.
+        return failure, said if failure.failing == "request" or status == 500 else ""
 
     async def _names(self) -> list[str]:
         """The models that the service has; empty if it does not say."""

@@ -58,7 +58,8 @@ def chosen_provider(
     if service.base_url:
         return custom(service.base_url, can=can)
     raise InputError(
-        "No language service is set.", hint="set llm.provider, such as groq, or llm.base_url to the address of any other"
+        "No language service is set.",
+        hint="set llm.provider, such as groq, or llm.base_url to the address of any other",
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from npc_runtime.llm.backend import Completion, Message
 from npc_runtime.llm.grammar import behind
@@ -28,6 +28,8 @@ class Shape:
     seed: str
     reasoning: str = ""
     temperature: bool = True
+    schema_type: Literal["json_schema", "json_object"] = "json_schema"
+    """What the schema of a reply comes with; llama-cpp-python's server and Cohere know the second alone."""
 
 
 def first_shape(provider: Provider, model: str, reply_format: ReplyFormat) -> Shape:
@@ -73,10 +75,11 @@ def chat_body(request: Completion, shape: Shape, model: str, rules: ReplyFormat)
     _sampling(body, request, shape)
     if shape.reply_format == "json":
         schema = reply_schema(request.options, request.max_sentences)
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "reply", "strict": True, "schema": schema},
-        }
+        if shape.schema_type == "json_object":
+            body["response_format"] = {"type": "json_object", "schema": schema}
+        else:
+            named = {"name": "reply", "strict": True, "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
     elif shape.reply_format == "tools":
         if request.options:
             body["tools"] = [{"type": "function", "function": tool} for tool in action_tools(request.options)]
@@ -166,6 +169,10 @@ def _other_limit(shape: Shape) -> Shape:
     return replace(shape, token_limit=other[shape.token_limit])
 
 
+def _in_other_json(shape: Shape) -> Shape:
+    return replace(shape, schema_type="json_object") if shape.reply_format == "json" else shape
+
+
 _REMEDIES: tuple[tuple[str, Callable[[Shape], Shape]], ...] = (
     (r"stream_options|include_usage", _without(usage=False)),
     (r"max_completion_tokens|max_tokens.{0,40}not supported", _other_limit),
@@ -178,6 +185,7 @@ _REMEDIES: tuple[tuple[str, Callable[[Shape], Shape]], ...] = (
         r"prefix|prefill|last message|final message|assistant message|end with a user|continue_final|generation_prompt",
         _without(prefill=""),
     ),
+    (r"json_object", _in_other_json),
     (
         r"response_format|json.?schema|structured output|schema|json mode",
         lambda shape: _in_tags(shape) if shape.reply_format == "json" else shape,

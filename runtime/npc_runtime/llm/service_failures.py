@@ -130,9 +130,7 @@ def refused(
         return ServiceError(f"{service} says that it has moved.", hint=hint, failing="request")
     if status == 429:
         hint = "wait a little, or use another service in llm.fallback"
-        return ServiceError(
-            f"{service} has reached its rate limit{said}", hint=hint, failing="limit", retry_after=wait
-        )
+        return ServiceError(f"{service} has reached its rate limit{said}", hint=hint, failing="limit", retry_after=wait)
     if status == 402:
         hint = "add credit there, or use another service in llm.fallback"
         return ServiceError(f"{service} asks for payment{said}", hint=hint, failing="limit", retry_after=wait)
