@@ -1,8 +1,8 @@
 """A scriptable OpenAI-compatible server over loopback: answers well, or badly in any way that a test asks for.
 
 It is a bare socket server in a thread, so that it can also do what no proper server library would: cut a response off,
-send half a line, or answer with something that is not HTTP. Each request takes the next `Answer` of the script; the last
-one stays.
+send half a line, or answer with something that is not HTTP. Each request takes the next `Answer` of the script; the
+last one stays.
 """
 
 import json
@@ -130,6 +130,8 @@ class FaultServer:
     def __init__(self, *answers: Answer, names: Sequence[str] | None = ("test-model",)) -> None:
         self.asked: list[Asked] = []
         """The requests so far, those for lists of models among them."""
+        self.came = threading.Semaphore(0)
+        """Released each time a request came."""
         self.left = threading.Semaphore(0)
         """Released each time a client went away before the end of its answer."""
         self._answers = list(answers) or [Answer(reply("Hello."))]
@@ -181,6 +183,7 @@ class FaultServer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while (asked := _read(reader)) is not None:
                 self.asked.append(asked)
+                self.came.release()
                 answer = self._names if asked.path.endswith("/models") else self._next()
                 try:
                     if not self._send(connection, answer):

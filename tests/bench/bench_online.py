@@ -3,8 +3,8 @@
 Run: python tests/bench/bench_online.py [--pairs N] [--json]
 
 Both sides ask the same local server (llama.cpp with the embedded model) the same request with the same seed over a kept
-connection, in turns, so that a drifting machine touches both; who is first changes from pair to pair. A clause ends at its first
-mark behind the feeling. The goal is for the median of the differences within the pairs: <= 15 ms.
+connection, in turns, so that a drifting machine touches both; who is first changes from pair to pair. A clause ends at
+its first mark behind the feeling. The goal is for the median of the differences within the pairs: <= 15 ms.
 """
 
 import re

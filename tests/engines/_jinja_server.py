@@ -1,5 +1,7 @@
-"""llama.cpp's server as people start it by hand, with `--jinja`, which function calls need: prints its address, and serves
-until its standard input closes. Run: python _jinja_server.py MODEL KEY"""
+"""llama.cpp's server as people start it by hand, with `--jinja`, which function calls need.
+
+Run: python _jinja_server.py MODEL KEY. It prints its address, and serves until its standard input closes.
+"""
 
 import sys
 

@@ -175,7 +175,7 @@ async def test_a_stream_that_breaks_off_keeps_what_came(server: FaultServer, cut
     with pytest.raises(ServiceError, match="breaks off") as caught:
         async with mind.stream(ASK) as items:
             async for item in items:
-                heard.append(item)
+                heard += [item]
     await mind.aclose()
     assert heard == [Delta("Aye. "), Delta("That bl")]
     assert caught.value.failing == "broken"
@@ -445,13 +445,14 @@ async def test_warming_gives_way_and_fails_in_silence(server: FaultServer) -> No
     mind = model(server)
     server.script(error(500, "no"))
     await mind.warm(ASK)
+    assert server.came.acquire(timeout=10)
     server.script(Answer([Pause(LONG)]), Answer(reply("Aye.")))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(mind.warm, ASK)
-        while len(server.bodies) < 2:
-            await anyio.sleep(0.01)
+        await anyio.to_thread.run_sync(lambda: server.came.acquire(timeout=10))
         async with mind.stream(ASK) as items:
-            assert [item async for item in items][0] == Delta("Aye.")
+            heard = [item async for item in items]
+    assert heard[0] == Delta("Aye.")
     await mind.aclose()
 
 

@@ -1,5 +1,7 @@
 """Going on behind another's words: none of them is said twice, and no new one is lost."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def said(written: str, reply: str, *, cuts: list[int] | None = None, joined: boo
     """What is new in a reply that comes in pieces."""
     continuation = Continuation(written, joined=joined)
     edges = [0, *sorted(cut % (len(reply) + 1) for cut in cuts or []), len(reply)]
-    pieces = [reply[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [reply[start:end] for start, end in pairwise(edges)]
     return "".join([*(continuation.feed(piece) for piece in pieces), continuation.close()])
 
 

@@ -16,8 +16,8 @@ from npc_runtime.llm.online_events import (
     chat_events,
     response_events,
 )
-from npc_runtime.llm.online_request import Shape, adapted, chat_body, first_shape, responses_body
-from npc_runtime.llm.providers import Capabilities, Provider, Providers, custom
+from npc_runtime.llm.online_request import adapted, chat_body, first_shape, responses_body
+from npc_runtime.llm.providers import Capabilities, Provider, Providers, ReplyFormat, custom
 
 MEND = ActionOption("mend", "Mend a thing.", (ArgumentOption("item", "choice", choices=("sword", "axe")),))
 ASK = Completion(
@@ -129,7 +129,7 @@ def test_the_responses_api() -> None:
     [
         ("Unknown parameter: 'stream_options'", {"usage": False}),
         (
-            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            "Unsupported parameter: 'max_tokens' is not supported here. Use 'max_completion_tokens' instead.",
             {},
         ),
         ("'temperature' does not support 0.6 with this model.", {}),
@@ -162,8 +162,8 @@ def test_what_is_refused_is_left_out(complaint: str, changes: dict[str, Any]) ->
         ("tools", "`tools` is not supported"),
     ],
 )
-def test_a_form_of_reply_that_is_refused_becomes_tags_with_their_rules(form: str, complaint: str) -> None:
-    shape: Shape = replace(first_shape(custom("http://a.b/v1", can=ALL), "m", "tags"), reply_format=form)
+def test_a_form_of_reply_that_is_refused_becomes_tags_with_their_rules(form: ReplyFormat, complaint: str) -> None:
+    shape = first_shape(custom("http://a.b/v1", can=ALL), "m", form)
     changed = adapted(shape, complaint)
     assert changed is not None
     assert changed.reply_format == "tags"

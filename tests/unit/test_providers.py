@@ -36,7 +36,7 @@ def test_all_services_of_the_issue_are_there() -> None:
         ('schema = 1\n[[providers]]\nid = "a"\nname = "A"\nbase_url = "https://u:p@a.b"', "without a key"),
         ('schema = 1\n[[providers]]\nid = "a"\nname = "A"\nbase_url = "https://a.b"\nprise = 1', "providers.0.prise"),
         (
-            'schema = 1\n[[providers]]\nid = "a"\nname = "A"\nbase_url = "https://a.b"\nmodels = [{id = "m", input = 1}]',
+            'schema = 1\n[[providers]]\nid = "a"\nname = "A"\nbase_url = "https://a.b"\nmodels=[{id="m", input=1}]',
             "price of input and output",
         ),
         (

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npc_runtime.content.action import ActionDefinition, ActionOption, ArgumentOption
+from npc_runtime.content.character import CharacterFile
 from npc_runtime.llm.grammar import OPENING, behind
 from npc_runtime.llm.json_reply_stream import JsonReplyStream
 from npc_runtime.llm.opening import Opening
 from npc_runtime.llm.parser import ReplyParser
+from npc_runtime.llm.prompt import system_prompt
 from npc_runtime.llm.reply import ActionTag, EmotionTag, ParserEvent, SentenceEnd, Words
-from npc_runtime.llm.reply_rules import reply_rules
+from npc_runtime.llm.reply_rules import SHORT_JSON, reply_rules
 from npc_runtime.llm.reply_schema import action_tools, reply_schema
 from npc_runtime.llm.tag_writing import PlainSpeech, action_tag, emotion_tag
 from npc_runtime.llm.tool_calls import ToolCalls
@@ -239,6 +241,13 @@ def test_rules_name_the_form_and_the_actions() -> None:
     assert reply_rules([MEND], "json")[-1].startswith('{"action": "mend", "item": ITEM')
     assert not any("[action" in line for line in reply_rules([MEND], "tools"))
     assert not any("[" in line.replace("[]", "") for line in reply_rules([MEND], "json"))
+
+
+def test_a_small_model_is_told_no_more_than_it_can_bear() -> None:
+    smith = CharacterFile.model_validate({"name": "Brynja", "persona": {"summary": "Blacksmith."}})
+    essence = system_prompt(smith, [], small=True)
+    assert system_prompt(smith, [], small=True, reply_format="tools") == essence
+    assert system_prompt(smith, [], small=True, reply_format="json") == f"{essence} {SHORT_JSON}"
 
 
 def test_a_grammar_of_the_rest_becomes_one_of_the_whole() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,14 +27,15 @@ from npc_runtime.llm.providers import KnownModel, Provider, ReplyFormat
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
 
-_ADAPTATIONS = 5
-"""How many refusals of a request's form are answered with another form, in one reply."""
+_MOST_ATTEMPTS = 5
+"""To find the form of request that a service accepts, in one reply."""
 _GRACE = 0.5
 """Seconds in which a service may say what a finished reply has cost."""
 _MODELS_SECONDS = 1.0
 """A failed turn does not wait longer for the names of other models."""
 _MOST_RATIO = 1.5
 _LEAST_RATIO = 0.2
+_NO_KEY = SecretStr("")
 _NO_KEY = SecretStr("")
 _SAMPLES = 8
 
@@ -169,15 +170,16 @@ class OnlineModel:
 
     async def _opened(self, request: Completion, deadline: float) -> "AsyncStream[object]":
         """The service's answer, as soon as it begins."""
-        for _ in range(_ADAPTATIONS):
-            failure, complaint = await self._attempt(request, deadline)
-            if not isinstance(failure, ServiceError):
-                return failure
-            changed = adapted(self._shape, complaint) if complaint else None
+        attempts = 0
+        while True:
+            attempts += 1
+            answer, complaint = await self._attempt(request, deadline)
+            if not isinstance(answer, ServiceError):
+                return answer
+            changed = adapted(self._shape, complaint) if complaint and attempts < _MOST_ATTEMPTS else None
             if changed is None:
-                break
+                raise answer
             self._shape = changed
-        raise failure
 
     async def _attempt(self, request: Completion, deadline: float) -> "tuple[AsyncStream[object] | ServiceError, str]":
         """The answer or why there is none, and what the service says is wrong with the request."""
@@ -206,13 +208,8 @@ class OnlineModel:
         import openai
 
         assert self._client is not None
-        ask = partial(
-            self._client.post,
-            path,
-            body=body,
-            cast_to=object,
-            stream=True,
-            stream_cls=openai.AsyncStream[object],
+        ask: Callable[[], Awaitable[AsyncStream[object]]] = partial(
+            self._client.post, path, body=body, cast_to=object, stream=True, stream_cls=openai.AsyncStream[object]
         )
         try:
             return await ask()

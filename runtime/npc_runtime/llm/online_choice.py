@@ -19,8 +19,8 @@ def online_model(
     """The model that some settings name.
 
     Args:
-        service: Where it is: `settings` themselves, or one of their fallbacks. The key in `settings` belongs to the service
-            that they name; a fallback at another one has its own variable or the system keyring.
+        service: Where it is: `settings` themselves, or one of their fallbacks. The key in `settings` belongs to the
+            service that they name; a fallback at another one has its own variable or the system keyring.
         providers: The known services.
         settings: Timeouts, the form of replies and the key.
         can: What the service does, if somebody has found out, as with a server on this machine.

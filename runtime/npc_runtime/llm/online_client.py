@@ -1,4 +1,4 @@
-"""The way to an online service: an openai client that bounds what comes back and sends nothing more than it must."""
+"""The way to an online service: an openai client that bounds what comes back, and whose key goes nowhere else."""
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -62,19 +62,22 @@ def _bounded_stream(response: "httpx2.Response") -> "httpx2.AsyncByteStream":
 
     if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise TooMuchError
-    stream = response.stream
-    assert isinstance(stream, httpx2.AsyncByteStream)
+    inner = response.stream
+    assert isinstance(inner, httpx2.AsyncByteStream)
 
     class Bounded(httpx2.AsyncByteStream):
+        def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+            self._stream = stream
+
         async def __aiter__(self) -> AsyncIterator[bytes]:
             seen = 0
-            async for piece in stream:
+            async for piece in self._stream:
                 seen += len(piece)
                 if seen > MOST_BYTES:
                     raise TooMuchError
                 yield piece
 
         async def aclose(self) -> None:
-            await stream.aclose()
+            await self._stream.aclose()
 
-    return Bounded()
+    return Bounded(inner)

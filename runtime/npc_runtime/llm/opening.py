@@ -14,8 +14,8 @@ _MOST = 48
 class Opening:
     """Sees to it that a reply begins as it should.
 
-    Models that are asked to begin with it mostly do; those for which it was begun go on behind it, or begin anew. Where a
-    model wrote no feeling at all, `OPENING` becomes a neutral one: its first words must not be taken for a feeling.
+    Models that are asked to begin with it mostly do; those for which it was begun go on behind it, or begin anew. Where
+    a model wrote no feeling at all, `OPENING` becomes a neutral one: its first words must not be taken for a feeling.
 
     Args:
         opening: How the reply begins; empty if in any way.

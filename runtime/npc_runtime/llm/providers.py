@@ -53,8 +53,8 @@ class Capabilities(_Strict):
     usage: bool = False
     """Tells what a stream has cost when asked with `stream_options`."""
     prefill: Literal["", "message", "prefix", "continue"] = ""
-    """How a reply is begun for the model: by a last `message` of the assistant; the same, marked with `prefix` (Mistral);
-    or with `continue_final_message` (vLLM)."""
+    """How a reply is begun for the model: by a last `message` of the assistant; the same, marked with `prefix`
+    (Mistral); or with `continue_final_message` (vLLM)."""
 
 
 class KnownModel(_Strict):

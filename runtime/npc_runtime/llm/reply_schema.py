@@ -78,7 +78,7 @@ def _value(argument: ArgumentOption) -> dict[str, Any]:
         return {"type": "string", "description": f"At most {argument.max_length or 80} characters."}
     low, high = argument.minimum, argument.maximum
     if argument.kind == "integer":
-        limits = {
+        limits: dict[str, float | None] = {
             "minimum": None if low is None else math.ceil(low),
             "maximum": None if high is None else math.floor(high),
         }

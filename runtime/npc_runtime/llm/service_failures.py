@@ -35,7 +35,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     """Seconds after which a service may be asked again, by its headers; None if they do not say.
 
     It reads `Retry-After` (seconds or a date, RFC 9110 section 10.2.3), `retry-after-ms`, and `x-ratelimit-reset*`
-    (a duration such as `6m0s`, seconds, or a point in time in seconds or milliseconds) of those limits that are used up.
+    (a duration such as `6m0s`, seconds, or a point in time in seconds or milliseconds) of limits that are used up.
     """
     now = now or datetime.now(UTC)
     lower = {key.lower(): value.strip() for key, value in headers.items()}
