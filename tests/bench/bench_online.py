@@ -58,6 +58,7 @@ async def first_clause(pieces: AsyncIterator[str], start: float) -> float | None
 
 async def raw(client: Any, body: dict[str, Any]) -> float | None:
     """Through the SDK alone."""
+    import openai
 
     async def pieces() -> AsyncIterator[str]:
         yield OPENING
@@ -68,9 +69,11 @@ async def raw(client: Any, body: dict[str, Any]) -> float | None:
 
     start = time.perf_counter()
     extra = {key: body[key] for key in ("grammar",)}
-    stream = await client.chat.completions.create(
-        **{key: value for key, value in body.items() if key not in extra}, extra_body=extra
-    )
+    plain = {key: value for key, value in body.items() if key not in extra}
+    try:
+        stream = await client.chat.completions.create(**plain, extra_body=extra)
+    except openai.APIConnectionError:  # the server closed the kept connection just then: no pair
+        return None
     try:
         return await first_clause(pieces(), start)
     finally:

@@ -1,7 +1,6 @@
 """A language model behind an OpenAI-compatible service: online, or a server that runs on this machine anyway."""
 
 import math
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pydantic import SecretStr
 from npc_runtime.errors import ServiceError
 from npc_runtime.llm import service_failures as failures
 from npc_runtime.llm.backend import Completion, Delta, Finish, Message
+from npc_runtime.llm.calibration import Calibration
 from npc_runtime.llm.keys import find_key
 from npc_runtime.llm.online_client import make_client
 from npc_runtime.llm.online_events import Ended, Used, chat_events, response_events
@@ -33,11 +33,8 @@ _GRACE = 0.5
 """Seconds in which a service may say what a finished reply has cost."""
 _MODELS_SECONDS = 1.0
 """A failed turn does not wait longer for the names of other models."""
-_MOST_RATIO = 1.5
-_LEAST_RATIO = 0.2
 _NO_KEY = SecretStr("")
 _NO_KEY = SecretStr("")
-_SAMPLES = 8
 
 
 class OnlineModel:
@@ -86,8 +83,7 @@ class OnlineModel:
         self._live = 0
         """Replies in progress."""
         self._warming: set[anyio.CancelScope] = set()
-        self._ratios: deque[float] = deque(maxlen=_SAMPLES)
-        """Of the tokens that prompts had to those that were estimated."""
+        self._calibration = Calibration()
 
     @property
     def name(self) -> str:
@@ -270,10 +266,10 @@ class OnlineModel:
         if used is None or not used.prompt:
             return Finish(
                 complete=complete,
-                prompt_tokens=math.ceil(estimate * self._ratio),
+                prompt_tokens=math.ceil(estimate * self._calibration.ratio),
                 completion_tokens=used.completion if used else math.ceil(text.characters / 3),
             )
-        self._ratios.append(min(max(used.prompt / estimate, _LEAST_RATIO), _MOST_RATIO))
+        self._calibration.learn(used.prompt, estimate)
         return Finish(
             complete=complete,
             prompt_tokens=used.prompt,
@@ -387,11 +383,7 @@ class OnlineModel:
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has at most, judging by what the service has counted so far."""
-        return [math.ceil(estimated_tokens(text) * self._ratio) for text in texts]
-
-    @property
-    def _ratio(self) -> float:
-        return max(self._ratios, default=1.0)
+        return [math.ceil(estimated_tokens(text) * self._calibration.ratio) for text in texts]
 
     async def aclose(self) -> None:
         """Close the connections."""
