@@ -68,7 +68,7 @@ class LlmSettings(_Service):
     """A model id of `npc-runtime models list`, the path of a GGUF file, or the service's name of a model; empty: the
     default model."""
     api_key: SecretStr = SecretStr("")
-    """From the environment only: NPC_RUNTIME_LLM__API_KEY. Else the provider's usual variable, or the system keyring."""
+    """Only from the environment: NPC_RUNTIME_LLM__API_KEY. Else the provider's own variable, or the keyring."""
     reply_format: Literal["auto", "tags", "json", "tools"] = "auto"
     """How a service is asked to say what a character feels and does; `auto` takes what it is known to do well."""
     fallback: tuple[LlmFallback, ...] = ()
@@ -123,7 +123,7 @@ class SttSettings(_Service):
     """A model id, the folder of a Whisper model in CTranslate2 format, or the service's name of a model; empty: the
     default for the language."""
     api_key: SecretStr = SecretStr("")
-    """From the environment only: NPC_RUNTIME_STT__API_KEY. Else the provider's usual variable, or the system keyring."""
+    """Only from the environment: NPC_RUNTIME_STT__API_KEY. Else the provider's own variable, or the keyring."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` takes a graphics processor where one is there and free."""
     timeout: float = Field(default=6.0, gt=0, le=120)
@@ -143,7 +143,7 @@ class TtsSettings(_Service):
     """A voice id, or the path of a Piper voice that replaces the voice of every character; empty: each its own. For
     services, their name of a model."""
     api_key: SecretStr = SecretStr("")
-    """From the environment only: NPC_RUNTIME_TTS__API_KEY. Else the provider's usual variable, or the system keyring."""
+    """Only from the environment: NPC_RUNTIME_TTS__API_KEY. Else the provider's own variable, or the keyring."""
     voices: dict[str, str] = {}
     """A voice for each name that characters ask for and this machine lacks: `{"old-man" = "espeak:en+m3"}`."""
     timeout: float = Field(default=6.0, gt=0, le=120)

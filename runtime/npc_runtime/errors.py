@@ -123,8 +123,8 @@ class EngineError(NpcError):
 
 Failing = Literal["key", "request", "limit", "connect", "timeout", "server", "broken"]
 """How a service fails: `key` is refused; the `request` is (an unknown model, say), and will be again; a rate `limit` is
-reached; it cannot be reached (`connect`), is silent for too long (`timeout`), says that it has failed (`server`), or what it
-sends breaks off or makes no sense (`broken`)."""
+reached; it cannot be reached (`connect`), is silent for too long (`timeout`), says that it has failed (`server`), or
+what it sends breaks off or makes no sense (`broken`)."""
 
 
 class ServiceError(EngineError):

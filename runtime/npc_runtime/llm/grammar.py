@@ -217,3 +217,8 @@ def _any(words: Sequence[str]) -> str:
 def _literal(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def behind(opening: str, grammar: str) -> str:
+    """The grammar of a whole reply, from that of what comes behind its opening."""
+    return f"root ::= {_literal(opening)} rest-of-it\n" + grammar.replace("root ::=", "rest-of-it ::=", 1)

@@ -14,6 +14,8 @@ from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.told import DEFAULT, base, speaks, told
 from npc_runtime.content.wording import content_words, overlap
 from npc_runtime.llm.backend import Message
+from npc_runtime.llm.providers import ReplyFormat
+from npc_runtime.llm.reply_rules import reply_rules
 from npc_runtime.scene import Player, Scene
 
 _MOST_FACTS = 6
@@ -39,7 +41,13 @@ class Exchange:
     reply: str
 
 
-def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition], *, small: bool = False) -> str:
+def system_prompt(
+    character: CharacterFile,
+    actions: Sequence[ActionDefinition],
+    *,
+    small: bool = False,
+    reply_format: ReplyFormat = "tags",
+) -> str:
     """The part that never changes for a character.
 
     Args:
@@ -47,6 +55,7 @@ def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition],
         actions: What the character may ever do.
         small: Whether the model is so small that a long prompt confuses it: it gets the essence, and `relevant_facts`
             beside the player's words.
+        reply_format: How the model says what the character feels and does.
     """
     persona, style = character.persona, character.style
     language = character.language
@@ -54,7 +63,7 @@ def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition],
     if style.tone:
         lines.append(told("tone", language, tone=style.tone))
     if small:
-        return " ".join(lines)
+        return " ".join([*lines, told("short_json", language)] if reply_format == "json" else lines)
     if persona.motivation:
         lines.append(told("motivation", language, motivation=persona.motivation.strip()))
     lines += _depth(character)
@@ -62,10 +71,7 @@ def system_prompt(character: CharacterFile, actions: Sequence[ActionDefinition],
     lines.append(told("answer", language, name=character.name.split()[0], sentences=most))
     if not speaks(language):
         lines.append(told("other_language", language, code=base(language)))
-    lines.append(told("begin", language))
-    if actions:
-        lines.append(told("actions", language))
-        lines += [f"{_form(action)} {action.description}" for action in actions]
+    lines += reply_rules(actions, reply_format, language)
     return "\n".join(lines)
 
 
@@ -90,7 +96,12 @@ def _depth(character: CharacterFile) -> list[str]:
 
 
 def fitting_system_prompt(
-    character: CharacterFile, actions: Sequence[ActionDefinition], *, small: bool, context_tokens: int
+    character: CharacterFile,
+    actions: Sequence[ActionDefinition],
+    *,
+    small: bool,
+    context_tokens: int,
+    reply_format: ReplyFormat = "tags",
 ) -> str:
     """The unchanging part, in full where the model and its window allow it, in short otherwise.
 
@@ -99,13 +110,14 @@ def fitting_system_prompt(
         actions: What the character may ever do.
         small: As in `system_prompt`.
         context_tokens: Size of the model's window.
+        reply_format: As in `system_prompt`.
     """
     most = int(context_tokens * _SYSTEM_SHARE)
     if not small:
-        full = system_prompt(character, actions)
+        full = system_prompt(character, actions, reply_format=reply_format)
         if estimated_tokens(full) <= most:
             return full
-    return _cut(system_prompt(character, actions, small=True), most)
+    return _cut(system_prompt(character, actions, small=True, reply_format=reply_format), most)
 
 
 def estimated_tokens(text: str) -> int:
@@ -206,11 +218,6 @@ def _now(scene: Scene, options: Sequence[ActionOption], language: str) -> list[s
     if unnamed:
         parts.append(told("choices", language, names=", ".join(unnamed)))
     return parts
-
-
-def _form(action: ActionDefinition) -> str:
-    arguments = "".join(f" {name}={name.upper()}" for name in action.args)
-    return f"[action {action.name}{arguments}]"
 
 
 def _sentences(count: int, language: str) -> str:

@@ -1,0 +1,67 @@
+"""Keys of services: where they are found, and what is said when there is none."""
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+from pydantic import SecretStr
+
+from npc_runtime.errors import ServiceError
+from npc_runtime.llm.providers import Provider
+
+KEYRING_SERVICE = "npc-runtime"
+"""Under which name the system keyring holds the keys; the user is the id of the provider."""
+_KEYRING_SECONDS = 2.0
+"""A keyring that is locked may ask somebody who sees only the game."""
+
+
+async def find_key(
+    provider: Provider, explicit: SecretStr, *, variable: str, environ: Mapping[str, str] | None = None
+) -> SecretStr:
+    """The key for a service: from the settings, else from its usual variable, else from the system keyring.
+
+    Args:
+        provider: The service; one without `keys` works without any.
+        explicit: What the settings give; empty if nothing.
+        variable: Which variable of ours sets that, for the message.
+        environ: The environment; this process's by default.
+
+    Returns:
+        The key; empty where none is needed.
+
+    Raises:
+        ServiceError: It needs one and there is none.
+    """
+    if given := explicit.get_secret_value().strip():
+        return SecretStr(given)
+    environ = os.environ if environ is None else environ
+    for name in provider.keys:
+        if value := environ.get(name, "").strip():
+            return SecretStr(value)
+    if not provider.keys:
+        return SecretStr("")
+    stored: list[str] = []
+    with anyio.move_on_after(_KEYRING_SECONDS):
+        stored.append(await anyio.to_thread.run_sync(_from_keyring, provider.id, abandon_on_cancel=True))
+    if stored and stored[0]:
+        return SecretStr(stored[0])
+    raise ServiceError(
+        f"{provider.name} needs a key, and none was found.",
+        hint=f"set the variable {provider.keys[0]} or {variable}, or store it with "
+        f"`keyring set {KEYRING_SERVICE} {provider.id}`",
+        failing="key",
+    )
+
+
+def _from_keyring(user: str) -> str:
+    """What the keyring of this system holds; empty when there is no keyring, or it does not open."""
+    if importlib.util.find_spec("keyring") is None:
+        return ""
+    try:
+        keyring: Any = importlib.import_module("keyring")
+        return str(keyring.get_password(KEYRING_SERVICE, user) or "").strip()
+    except Exception:  # each system's keyring fails in its own way, and none of them may cost a turn
+        return ""
