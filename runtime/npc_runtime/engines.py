@@ -11,17 +11,22 @@ import psutil
 
 from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
-from npc_runtime.errors import NpcError, SetupError
-from npc_runtime.lane import LIVE, Lane, Ticket
-from npc_runtime.llm.child import ChildConfig
+from npc_runtime.ears import LaneEars, ServiceEars, Whisper
+from npc_runtime.errors import NpcError
+from npc_runtime.lane import Lane
 from npc_runtime.llm.local import LocalModel
-from npc_runtime.llm.local_file import local_model
+from npc_runtime.minds import Means, Mind, choose_mind
+from npc_runtime.models.downloaded import present
+from npc_runtime.models.hardware import Machine, this_machine
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
-from npc_runtime.speech import Samples, Transcript
+from npc_runtime.services import OPENAI_URL, resolved
+from npc_runtime.speech import Samples
+from npc_runtime.stt.online import OnlineEars
+from npc_runtime.stt.placement import place_here
+from npc_runtime.stt.sizes import arrange
 from npc_runtime.stt.smart_turn import GOES_ON, SmartTurn
-from npc_runtime.stt.whisper import WhisperEngine
 from npc_runtime.tts.chain_mouth import ChainMouth
 from npc_runtime.tts.voice_choice import choose
 from npc_runtime.tts.voices_here import MachineVoices
@@ -30,46 +35,6 @@ _log = logging.getLogger(__name__)
 
 _Wanted = tuple[str, str, str]
 """All of a character that decides which voice speaks: engine, name and language."""
-
-_LOCAL_ENGINES = {"auto": "xllamacpp", "llama": "xllamacpp", "llama-cpp-python": "llama-cpp-python"}
-
-
-class LaneEars:
-    """Whisper in its lane, loaded when it is first needed."""
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        self._folder = folder
-        self._threads = threads
-        self._lane = Lane("stt")
-        self._engine: WhisperEngine | None = None
-
-    async def start(self) -> None:
-        """Load the model."""
-        await self._lane.run(lambda _: self._loaded().warm_up())
-
-    async def hear(self, samples: Samples, *, language: str, hotwords: Sequence[str], rank: int = LIVE) -> Transcript:
-        """Recognise one utterance."""
-
-        def work(ticket: Ticket) -> Transcript:
-            return self._loaded().transcribe(
-                samples, language=language, hotwords=hotwords, thorough=rank == LIVE, ticket=ticket
-            )
-
-        return await self._lane.run(work, rank=rank)
-
-    @property
-    def busy(self) -> bool:
-        """Whether it works, or has work to do."""
-        return self._lane.busy
-
-    def close(self) -> None:
-        """Free the model."""
-        self._lane.close()
-
-    def _loaded(self) -> WhisperEngine:
-        if self._engine is None:
-            self._engine = WhisperEngine(self._folder, threads=self._threads)
-        return self._engine
 
 
 class LaneTurns:
@@ -103,30 +68,26 @@ class Engines:
 
     Args:
         settings: What the person configured.
+        mind: The language model; see `choose_mind`.
+        registry: The known models.
         language: The language that the player and the characters speak.
-        conversations: How many of them there will be, if that is known: each takes memory of its own.
 
     Raises:
         ModelError: A model is missing or wrong.
         SetupError: A setting asks for something that is not there.
     """
 
-    def __init__(self, settings: Settings, *, language: str = "en", conversations: int | None = None) -> None:
+    def __init__(self, settings: Settings, mind: Mind, registry: Registry, *, language: str = "en") -> None:
         self._settings = settings
-        self._slots = min(settings.llm.slots, conversations or settings.llm.slots)
-        self._cache = settings.model_cache
-        self._registry = Registry.load(own_registry(self._cache))
-        _refuse_what_is_not_there(settings)
-        threads = settings.threads
-        cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-        # A small Whisper model is slower with two threads than with one: they wait for each other at every token.
-        self.ears = LaneEars(
-            self._model("stt", settings.stt.model, language).path, threads.stt or max(1, min(cores // 2, 4))
-        )
+        self._registry = registry
+        self.mind = mind
+        context = mind.context if isinstance(mind, LocalModel) else settings.llm.context
+        self.context_tokens = min(settings.llm.context, context)
+        """Tokens of one conversation."""
+        self.ears = self._ears(language)
         turns = settings.stt.smart_turn
         self.turns = LaneTurns(self._model("turn", "smart-turn-v3", language).path) if turns else None
-        self.mind = self._mind(cores)
-        voices = MachineVoices(settings, self._registry, threads=threads.tts or 1)
+        voices = MachineVoices(settings, registry, threads=settings.threads.tts or 1)
         here = voices.here()
         self.mouth = ChainMouth(lambda character: choose(character, settings.tts, here), voices.mouths())
 
@@ -175,54 +136,78 @@ class Engines:
         """End all engines."""
         await self.mind.aclose()
         await self.mouth.aclose()
-        for lane in (self.ears, self.turns):
-            if lane is not None:
-                await anyio.to_thread.run_sync(lane.close)
+        await self.ears.aclose()
+        if self.turns is not None:
+            await anyio.to_thread.run_sync(self.turns.close)
 
     def _model(self, kind: Kind, configured: str, language: str) -> LocatedModel:
         wanted = configured or self._registry.default(kind, language).id
         base = self._settings.content
         return locate(wanted, cache=self._cache, kind=kind, base=base, registry=self._registry)
 
-    def _mind(self, cores: int) -> LocalModel:
-        llm = self._settings.llm
-        model = self._model("llm", llm.model, "en")
-        config = ChildConfig(
-            engine=_LOCAL_ENGINES[llm.backend],
-            model=str(model.path),
-            api_key="",
-            context=llm.context,
-            slots=self._slots,
-            cache_mb=llm.cache_mb,
-            # Decoding waits for memory, not for cores, and one core stays free for the game.
-            threads=self._settings.threads.llm or max(1, min(cores - 1, 8)),
-            batch_threads=self._settings.threads.llm or cores,
-            gpu_layers=0,
-        )
-        return local_model(model.id, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout)
+    def _ears(self, language: str) -> LaneEars | ServiceEars:
+        settings = self._settings
+        stt, machine = settings.stt, this_machine()
+        cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+        # A small Whisper model is slower with two threads than with one: they wait for each other at every token.
+        threads = settings.threads.stt or max(1, min(cores // 2, 4))
+        if stt.backend != "openai" and not stt.base_url:
+            return LaneEars(partial(self._whisper, stt.model, machine), language, threads)
+        service = OnlineEars(stt.base_url or OPENAI_URL, stt.api_key, model=stt.model, timeout=stt.timeout)
+        try:
+            here = LaneEars(partial(self._whisper, "", machine), language, threads)
+        except NpcError as error:
+            _log.warning("Nothing on this machine hears when the service does not: %s", error.message)
+            return ServiceEars(service, None)
+        return ServiceEars(service, here)
+
+    def _whisper(self, wanted: str, machine: Machine, language: str) -> Whisper:
+        """The model of this machine that is wanted; as large a one as suits it where none is."""
+        device = self._settings.stt.device
+        # Whoever has no graphics processor need not wait for a library to say so.
+        where = partial(place_here, device if machine.gpus or device == "cuda" else "cpu", machine)
+        if not wanted and (best := arrange(present(self._registry, self._cache, "stt"), language, machine, where)):
+            entry, placement = best
+            return Whisper(self._model("stt", entry.id, language).path, placement)
+        model = self._model("stt", wanted, language)
+        return Whisper(model.path, where(model.entry.size if model.entry else 0))
+
+    @property
+    def _cache(self) -> Path:
+        return self._settings.model_cache
 
 
 def _wanted(character: CharacterFile) -> _Wanted:
     return character.voice.engine, character.voice.name, character.language
 
 
-def _refuse_what_is_not_there(settings: Settings) -> None:
-    for key, chosen, there in (
-        ("llm.backend", settings.llm.backend, tuple(_LOCAL_ENGINES)),
-        ("stt.backend", settings.stt.backend, ("auto", "whisper")),
-    ):
-        if chosen not in there:
-            hint = f"use one of: {', '.join(there)}"
-            raise SetupError(f"{key} = {chosen} is not available in this version.", hint=hint)
+async def put_together(settings: Settings, *, language: str = "en", conversations: int | None = None) -> Engines:
+    """The engines that suit the settings and this machine, not started yet.
+
+    Args:
+        settings: What the person configured.
+        language: The language that the player and the characters speak.
+        conversations: How many of them there will be, if that is known: each takes memory of its own.
+
+    Raises:
+        InputError: A provider that is not known, or an address that is none.
+        ModelError: A model is missing or wrong.
+        SetupError: A setting asks for something that is not there.
+    """
+    settings = await resolved(settings)
+    registry = Registry.load(own_registry(settings.model_cache))
+    slots = min(settings.llm.slots, conversations or settings.llm.slots)
+    mind = await choose_mind(Means.of(settings, registry, slots))
+    return Engines(settings, mind, registry, language=language)
 
 
 @asynccontextmanager
 async def running(
     settings: Settings, characters: Sequence[CharacterFile], *, ears: bool = True, conversations: int | None = None
 ) -> AsyncIterator[Engines]:
-    """Engines that are started, and ended with the context; see `Engines` and `Engines.start`."""
+    """Engines that are started, and ended with the context; see `put_together` and `Engines.start`."""
     language = characters[0].language if characters else "en"
-    engines = Engines(settings, language=language, conversations=conversations)
+    engines = await put_together(settings, language=language, conversations=conversations)
     try:
         await engines.start(characters, ears=ears)
         yield engines

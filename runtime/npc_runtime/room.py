@@ -21,12 +21,16 @@ from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.content.reload import Reloader
+from npc_runtime.ears import ServiceEars
 from npc_runtime.engines import Engines, running
 from npc_runtime.errors import InputError, NpcError
 from npc_runtime.house import House
 from npc_runtime.lag import LagMeter
+from npc_runtime.ledger import Ledger
 from npc_runtime.live import Live
 from npc_runtime.lives import Lives
+from npc_runtime.llm.chain import ModelChain
+from npc_runtime.minds import on_terms
 from npc_runtime.outgoing import Outgoing
 from npc_runtime.performance import Performance
 from npc_runtime.prepared import PreparedMouth
@@ -34,6 +38,7 @@ from npc_runtime.scene import Player
 from npc_runtime.server.live import LiveSession
 from npc_runtime.server.protocol import Hello
 from npc_runtime.session import Session
+from npc_runtime.spending import Spent
 from npc_runtime.stt.vad import VoiceDetector
 from npc_runtime.traces import Traces, TurnRecord
 
@@ -55,15 +60,24 @@ class Room:
         settings: What the person configured.
         traces: Where turns are noted.
         seed: Makes replies repeatable; None for new ones each time.
+        ledger: Where what models take is written down, if anywhere.
     """
 
     def __init__(
-        self, library: Library, engines: Engines, settings: Settings, traces: Traces, *, seed: int | None = None
+        self,
+        library: Library,
+        engines: Engines,
+        settings: Settings,
+        traces: Traces,
+        *,
+        seed: int | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._engines = engines
         self._settings = settings
         self._traces = traces
         self._seed = seed
+        self._ledger = ledger
         self._clock = MonotonicClock()
         self._mouth = PreparedMouth(engines.mouth)
         self._natures = Natures(library, reduce=reduced)
@@ -96,14 +110,14 @@ class Room:
         session = Session(
             self._natures.library,
             ears=self._engines.ears,
-            mind=self._engines.mind,
+            mind=on_terms(self._engines.mind, self._ledger, self._settings, name, outgoing.put),
             mouth=self._mouth,
             emit=outgoing.put,
             player=Player(hello.player.id, hello.player.name),
             clock=self._clock,
             visemes=hello.visemes,
             language=self._settings.stt.language,
-            context_tokens=self._settings.llm.context,
+            context_tokens=self._engines.context_tokens,
             temperature=self._settings.llm.temperature,
             seed=self._seed,
             face=hello.face,
@@ -186,12 +200,21 @@ class Room:
                 self._tasks.start_soon(world.run, self._natures)
         return world
 
-    def _warn(self, error: NpcError) -> None:
-        """Trouble with memory concerns everyone who plays."""
+    def tell(self, notice: events.Notice) -> None:
+        """Tell everyone who plays."""
         for live in list(self._live):
-            live.tell(events.Notice(code=error.code, message=error.message, hint=error.hint))
+            live.tell(notice)
+
+    def _warn(self, error: NpcError) -> None:
+        self.tell(events.Notice(code=error.code, message=error.message, hint=error.hint))
 
     def _note(self, session: str, on: Performance, reason: str) -> None:
+        usage = on.turn.usage if on.turn is not None else None
+        if self._ledger is not None and usage is not None and not isinstance(self._engines.mind, ModelChain):
+            taken = (usage.model, usage.prompt_tokens, usage.completion_tokens)
+            self._ledger.add(
+                session, Spent(model=taken[0], prompt_tokens=taken[1], completion_tokens=taken[2], local=True)
+            )
         own = {} if on.trace.own_ms is None else {"own": on.trace.own_ms}
         self._traces.add(
             TurnRecord(
@@ -203,7 +226,7 @@ class Room:
                 ended_ms=round(on.trace.elapsed_ms, 1),
                 marks={name: round(value, 1) for name, value in (on.trace.marks | own).items()},
                 audio_ms=round(on.playout.total_ms, 1),
-                usage=on.turn.usage if on.turn is not None else None,
+                usage=usage,
             )
         )
 
@@ -253,9 +276,13 @@ async def open_room(library: Library, settings: Settings, *, seed: int | None = 
     if not characters:
         raise InputError("There are no characters.", hint="put one into characters/, or give --content")
     export = otel.exporter()
-    with Traces(settings.state_dir, exporters=[export] if export is not None else []) as traces:
+    state = settings.state_dir
+    with Traces(state, exporters=[export] if export is not None else []) as traces, Ledger(state) as ledger:
         async with running(settings, characters) as engines, anyio.create_task_group() as tasks:
-            room = Room(library, engines, settings, traces, seed=seed)
+            room = Room(library, engines, settings, traces, seed=seed, ledger=ledger)
+            engines.mouth.tells(lambda *told: room.tell(events.Notice(code=told[0], message=told[1], hint=told[2])))
+            if isinstance(engines.ears, ServiceEars):
+                engines.ears.switched = lambda switch: room.tell(switch.notice())
             tasks.start_soon(room.run)
             try:
                 with _seldom_collected():

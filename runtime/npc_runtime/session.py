@@ -373,6 +373,7 @@ class Session:
             self.library.actions_for(character),
             small=self._mind.small,
             context_tokens=self._context_tokens,
+            reply_format=self._mind.reply_format,
         )
 
     def _introduction(self, character: CharacterFile) -> tuple[Exchange, ...]:

@@ -38,7 +38,7 @@ from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.engines import Engines
 from npc_runtime.lane import LIVE
-from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.llm.backend import Completion, Delta, Finish, ReplyFormat
 from npc_runtime.room import Room
 from npc_runtime.server.live import LiveSession
 from npc_runtime.server.protocol import Hello, client_messages
@@ -80,6 +80,7 @@ class Mind:
 
     name = "script"
     small = False
+    reply_format: ReplyFormat = "tags"
     busy = False
 
     def __init__(self) -> None:
@@ -137,6 +138,7 @@ class Scripted:
 
     turns = None
     """No second opinion on pauses."""
+    context_tokens = 2048
 
     def __init__(self) -> None:
         self.ears, self.mind, self.mouth = Ears(), Mind(), Mouth()

@@ -25,7 +25,7 @@ from npc_runtime.actions.options import possible
 from npc_runtime.actions.plausible import plausible
 from npc_runtime.actions.situation import Situation
 from npc_runtime.content.library import Library
-from npc_runtime.engines import Engines
+from npc_runtime.engines import put_together
 from npc_runtime.llm import local
 from npc_runtime.llm.backend import Completion, Delta, LanguageModel
 from npc_runtime.llm.grammar import OPENING, feeling_tag, reply_grammar, speech_grammar
@@ -224,7 +224,7 @@ def firsts(runs: dict[str, list[Run]]) -> list[dict[str, Any]]:
 
 async def measure(engine: str, pairs: int) -> dict[str, Any]:
     """Everything, on one engine."""
-    engines = Engines(settings_for(engine))
+    engines = await put_together(settings_for(engine))
     prompts = Prompts()
     try:
         model = engines.mind

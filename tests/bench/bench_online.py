@@ -18,9 +18,10 @@ from _common import finish, goal, machine, median, p95, parser, settings_for, ta
 from pydantic import SecretStr
 
 from npc_runtime.content.action import ActionOption, ArgumentOption
-from npc_runtime.engines import Engines
+from npc_runtime.engines import put_together
 from npc_runtime.llm.backend import Completion, Delta, Message
 from npc_runtime.llm.grammar import OPENING, reply_grammar
+from npc_runtime.llm.local import LocalModel
 from npc_runtime.llm.online import OnlineModel
 from npc_runtime.llm.online_request import chat_body, first_shape
 from npc_runtime.llm.providers import Capabilities, custom
@@ -97,10 +98,11 @@ async def measure(pairs: int) -> dict[str, list[float]]:
     """Both sides, in turns."""
     import openai
 
-    engines = Engines(settings_for("xllamacpp"))
+    engines = await put_together(settings_for("xllamacpp"))
     times: dict[str, list[float]] = {"raw": [], "online": [], "difference": []}
     try:
         await engines.mind.start()
+        assert isinstance(engines.mind, LocalModel)
         process = engines.mind.process
         url = f"{process.url}/v1"
         provider = custom(url, can=Capabilities(grammar=True, usage=True, prefill="message"))

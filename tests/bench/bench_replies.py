@@ -27,9 +27,9 @@ from npc_runtime import events
 from npc_runtime.cli.demo import scene as demo_scene
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
-from npc_runtime.engines import Engines
+from npc_runtime.engines import put_together
 from npc_runtime.interview import Interview
-from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel
+from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel, ReplyFormat
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
 from npc_runtime.speech import ClipHead, ClipPiece, VoiceColour
@@ -64,6 +64,10 @@ class Recorder:
     @property
     def name(self) -> str:
         return self._model.name
+
+    @property
+    def reply_format(self) -> ReplyFormat:
+        return self._model.reply_format
 
     @property
     def small(self) -> bool:
@@ -220,7 +224,7 @@ async def run(engine: str, first: int, seeds: int, lines: int, progress: bool) -
     """Hold all conversations."""
     library = Library.load([ROOT])
     judge, tally = Judge(ROOT), Tally()
-    engines = Engines(settings_for(engine))
+    engines = await put_together(settings_for(engine))
     try:
         await engines.mind.start()
         examiner = Examiner(library, engines.mind, judge, tally)

@@ -19,12 +19,12 @@ from pydantic import SecretStr
 from npc_runtime.content.action import ActionDefinition, ActionOption, ArgumentOption
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import ServiceError
-from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.llm.backend import Completion, Delta, Finish, ReplyFormat
 from npc_runtime.llm.grammar import OPENING, reply_grammar
 from npc_runtime.llm.online import OnlineModel
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.prompt import Exchange, messages, system_prompt
-from npc_runtime.llm.providers import Capabilities, ReplyFormat, custom
+from npc_runtime.llm.providers import Capabilities, custom
 from npc_runtime.llm.reply import ActionTag, EmotionTag, ParserEvent, SentenceEnd, Words
 from npc_runtime.scene import Entity, Player, Scene
 

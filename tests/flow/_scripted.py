@@ -14,7 +14,7 @@ from tests.flow.test_turn import short
 from npc_runtime import events
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.lane import LIVE
-from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.llm.backend import Completion, Delta, Finish, ReplyFormat
 from npc_runtime.speech import ClipHead, ClipPiece, Samples, TimedPhone, Transcript, VoiceColour
 
 Step = str | float | Exception
@@ -130,6 +130,7 @@ class Mind(Engine):
 
     name = "script"
     small = False
+    reply_format: ReplyFormat = "tags"
 
     def __init__(self, *scripts: Script, warm: Script = (0.2,), unwinding: float = 0.03) -> None:
         super().__init__(unwinding)

@@ -85,7 +85,9 @@ def join(tmp_path: Path) -> Join:
     @asynccontextmanager
     async def opened(mind: Mind | None = None) -> AsyncIterator[Player]:
         mind = mind or minds("[emotion joy weak] Aye.")
-        engines: Any = SimpleNamespace(ears=Ears(), mind=mind, mouth=Mouth(), turns=None, busy=dict)
+        engines: Any = SimpleNamespace(
+            ears=Ears(), mind=mind, mouth=Mouth(), turns=None, busy=dict, context_tokens=2048
+        )
         settings = Settings(state=tmp_path / "state", memory={"embedder": "none"})  # type: ignore[arg-type]
         room = Room(village(tmp_path / "content"), engines, settings, Traces())
         failure: Exception | None = None

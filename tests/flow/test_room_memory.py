@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 @pytest.mark.anyio
 async def test_only_what_makes_a_character_ready_is_kept_from_the_collector(tmp_path: Path) -> None:
     mind = minds("[emotion joy weak] Aye.")
-    engines: Any = SimpleNamespace(ears=Ears(), mind=mind, mouth=Mouth(), turns=None, busy=dict)
+    engines: Any = SimpleNamespace(ears=Ears(), mind=mind, mouth=Mouth(), turns=None, busy=dict, context_tokens=2048)
     settings = Settings(state=tmp_path / "state", memory={"embedder": "none"})  # type: ignore[arg-type]
     room = Room(village(tmp_path / "content"), engines, settings, Traces())
     kept = []

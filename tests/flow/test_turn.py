@@ -14,7 +14,7 @@ from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.errors import EngineError
 from npc_runtime.interview import Interview
-from npc_runtime.llm.backend import Completion, Delta, Finish
+from npc_runtime.llm.backend import Completion, Delta, Finish, ReplyFormat
 from npc_runtime.outbox import Outbox
 from npc_runtime.scene import Entity, Scene
 from npc_runtime.session import Session
@@ -48,6 +48,7 @@ class Mind:
     """Writes what the script says; an exception in the script is raised there."""
 
     name = "script"
+    reply_format: ReplyFormat = "tags"
 
     def __init__(self, *replies: Sequence[str | Exception], small: bool = False) -> None:
         self.small = small

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel
+from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel, ReplyFormat
 from npc_runtime.llm.chain import ModelChain
 from npc_runtime.llm.member import Member
 
@@ -29,6 +29,7 @@ class Writer:
     name: str
     scripts: Sequence[Script] = ()
     small: bool = False
+    reply_format: ReplyFormat = "tags"
     write: Callable[[Completion], Script] | None = None
     start_error: Exception | None = None
     ready: bool = True

@@ -1,7 +1,8 @@
 """The mouth of this machine: a voice is loaded and warmed once, whoever speaks with it, and spoken with in colour."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile, Persona, VoiceSpec
 from npc_runtime.engines import Engines
 from npc_runtime.errors import ModelError, NpcError
+from npc_runtime.llm.backend import Completion, Delta, Finish, ReplyFormat
 from npc_runtime.models.locate import LocatedModel
 from npc_runtime.models.registry import Registry
 from npc_runtime.speech import ClipHead, ClipPiece, VoiceColour
@@ -41,14 +43,25 @@ class Voice:
 class Mind:
     """A language model that is not there."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
+    name = "nobody"
+    small = True
+    reply_format: ReplyFormat = "tags"
+    busy = False
 
     async def start(self) -> None:
         pass
 
     async def aclose(self) -> None:
         pass
+
+    def stream(self, request: Completion) -> AbstractAsyncContextManager[AsyncIterator[Delta | Finish]]:
+        raise NotImplementedError
+
+    async def warm(self, request: Completion, *, said: str = "") -> None:
+        raise NotImplementedError
+
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        raise NotImplementedError
 
 
 @pytest.fixture
@@ -80,7 +93,6 @@ def located(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("npc_runtime.engines.locate", locate)
     monkeypatch.setattr("npc_runtime.tts.voices_here.locate", locate)
-    monkeypatch.setattr("npc_runtime.engines.local_model", Mind)
     return wanted
 
 
@@ -89,7 +101,7 @@ def someone(number: int = 0, **voice: Any) -> CharacterFile:
 
 
 async def start(characters: list[CharacterFile]) -> None:
-    running = Engines(Settings())
+    running = Engines(Settings(), Mind(), Registry.load())
     try:
         await running.start(characters, ears=False)
     finally:
@@ -131,7 +143,7 @@ async def test_a_start_fails_when_nobody_has_a_voice(
 
 async def test_a_voice_is_given_the_colour_beside_what_the_author_set(loaded: list[Voice], located: list[str]) -> None:
     smith = someone(rate=1.2, volume=0.9)
-    engines = Engines(Settings())
+    engines = Engines(Settings(), Mind(), Registry.load())
     try:
         for colour in (None, ANGRY):
             async with engines.mouth.stream("Leave.", smith, colour=colour) as parts:

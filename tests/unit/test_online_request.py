@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from npc_runtime.content.action import ActionOption, ArgumentOption
-from npc_runtime.llm.backend import Completion, Message
+from npc_runtime.llm.backend import Completion, Message, ReplyFormat
 from npc_runtime.llm.online_events import (
     CallPiece,
     Ended,
@@ -17,7 +17,7 @@ from npc_runtime.llm.online_events import (
     response_events,
 )
 from npc_runtime.llm.online_request import adapted, chat_body, first_shape, responses_body
-from npc_runtime.llm.providers import Capabilities, Provider, Providers, ReplyFormat, custom
+from npc_runtime.llm.providers import Capabilities, Provider, Providers, custom
 
 MEND = ActionOption("mend", "Mend a thing.", (ArgumentOption("item", "choice", choices=("sword", "axe")),))
 ASK = Completion(

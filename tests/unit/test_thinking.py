@@ -16,7 +16,7 @@ from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.lives import Lives
-from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel
+from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel, ReplyFormat
 from npc_runtime.llm.chain import ModelChain
 from npc_runtime.llm.member import Member
 from npc_runtime.llm.reply import ActionTag, EmotionTag, ParserEvent, ParserNotice, SentenceEnd, Words
@@ -37,6 +37,7 @@ class Mind:
     """Writes one text after another, each in one piece."""
 
     name = "script"
+    reply_format: ReplyFormat = "tags"
     busy = False
 
     def __init__(self, *texts: str, small: bool = False) -> None:

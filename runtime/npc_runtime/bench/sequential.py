@@ -137,7 +137,7 @@ async def sequential(
             mouth=_Silent(),
             emit=said.append,
             language=settings.stt.language,
-            context_tokens=settings.llm.context,
+            context_tokens=engines.context_tokens,
             temperature=settings.llm.temperature,
         )
         yield Sequential(session, ears, voices, said)

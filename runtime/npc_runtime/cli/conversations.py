@@ -86,10 +86,10 @@ def run(request: Request, settings: Settings) -> int:
     async def play_all() -> None:
         # Without characters and ears only the language model is started.
         async with running(settings, [], ears=False, conversations=1) as engines:
+            llm = settings.llm.model_copy(update={"context": engines.context_tokens})
+            fitting = settings.model_copy(update={"llm": llm})
             for part in parts:
-                tell(
-                    part.verdict if part.verdict.problems else await _play(part, engines.mind, settings, request.seeds)
-                )
+                tell(part.verdict if part.verdict.problems else await _play(part, engines.mind, fitting, request.seeds))
 
     if any(not part.verdict.problems for part in parts):
         if not request.json:

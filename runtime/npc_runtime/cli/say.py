@@ -18,6 +18,8 @@ from npc_runtime.content.library import Library
 from npc_runtime.engines import running
 from npc_runtime.errors import EngineError, InputError
 from npc_runtime.interview import Interview
+from npc_runtime.ledger import Ledger
+from npc_runtime.minds import on_terms
 from npc_runtime.report import write_report
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
@@ -67,17 +69,17 @@ def say(request: Request, library: Library, settings: Settings) -> int:
             sys.stdout.write(json.dumps(events.to_wire(event, len(said)), ensure_ascii=False) + "\n")
             sys.stdout.flush()
 
-    async def exchange() -> None:
+    async def exchange(ledger: Ledger) -> None:
         async with running(settings, [character], ears=samples is not None, conversations=1) as engines:
             session = Session(
                 library,
                 ears=engines.ears,
-                mind=engines.mind,
+                mind=on_terms(engines.mind, ledger, settings, "say", emit),
                 mouth=engines.mouth,
                 emit=emit,
                 scene=request.scene,
                 language=settings.stt.language,
-                context_tokens=settings.llm.context,
+                context_tokens=engines.context_tokens,
                 temperature=settings.llm.temperature,
                 seed=request.seed,
             )
@@ -90,7 +92,8 @@ def say(request: Request, library: Library, settings: Settings) -> int:
     with output.prepared(request.out) as folder:
         if not request.json:
             console.log(shown("Loading the models …"))
-        anyio.run(exchange)
+        with Ledger(settings.state_dir) as ledger:
+            anyio.run(exchange, ledger)
         paths = _write(folder, said, character, request)
     if not request.json:
         _print(said, character)

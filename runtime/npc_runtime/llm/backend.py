@@ -9,6 +9,8 @@ from npc_runtime.content.action import ActionOption
 from npc_runtime.spending import Spent
 
 Role = Literal["system", "user", "assistant"]
+ReplyFormat = Literal["tags", "json", "tools"]
+"""How a model is asked to say what a character feels and does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class LanguageModel(Protocol):
     @property
     def small(self) -> bool:
         """Whether long prompts and many choices are too much for it."""
+        ...
+
+    @property
+    def reply_format(self) -> ReplyFormat:
+        """For which form of reply prompts must have the rules; the stream is always in tags (CONTRACT 3.5)."""
         ...
 
     async def start(self) -> None:

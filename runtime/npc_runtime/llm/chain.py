@@ -11,7 +11,7 @@ import anyio
 
 from npc_runtime.errors import EngineError, NpcError
 from npc_runtime.failover import Switch, nobody
-from npc_runtime.llm.backend import Completion, Delta, Finish, Message
+from npc_runtime.llm.backend import Completion, Delta, Finish, Message, ReplyFormat
 from npc_runtime.llm.fit import continued
 from npc_runtime.llm.member import Member, first_able
 from npc_runtime.llm.passage import Passage
@@ -66,6 +66,11 @@ class ModelChain:
     def small(self) -> bool:
         """Whether requests are to be made for a small model."""
         return self.members[0].model.small
+
+    @property
+    def reply_format(self) -> ReplyFormat:
+        """For which form of reply prompts must have the rules."""
+        return self.members[0].model.reply_format
 
     @property
     def busy(self) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from npc_runtime.errors import EngineError, ModelError
-from npc_runtime.llm.backend import Completion, Delta, Finish, Role
+from npc_runtime.llm.backend import Completion, Delta, Finish, ReplyFormat, Role
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.process import ModelProcess
 from npc_runtime.llm.prompt import estimated_tokens
@@ -88,6 +88,11 @@ class LocalModel:
     def name(self) -> str:
         """What `usage` calls it."""
         return self._name
+
+    @property
+    def reply_format(self) -> ReplyFormat:
+        """Tags, which a grammar binds it to."""
+        return "tags"
 
     @property
     def small(self) -> bool:

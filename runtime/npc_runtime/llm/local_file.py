@@ -23,6 +23,7 @@ def local_model(
     *,
     gpu_layers: int | Literal["auto"] = 0,
     timeout: float = 20.0,
+    again: bool = True,
     machine: Callable[[], Machine] = this_machine,
 ) -> LocalModel:
     """The model in a file, or in a folder for the engine `transformers`.
@@ -34,6 +35,7 @@ def local_model(
         config: How to serve it; `gpu_layers` of it is replaced.
         gpu_layers: How many layers the graphics processor takes; `auto` measures its memory.
         timeout: Seconds without a new token after which the engine counts as hanging.
+        again: As in `LocalModel`.
         machine: Looks at the machine, if that is needed.
 
     Raises:
@@ -57,7 +59,7 @@ def local_model(
     _log.info(
         "%s is of the family %s and is told what is said in the form %s.", name, header.architecture, template.name
     )
-    return LocalModel(name, config, template=template, parameters=header.parameters, timeout=timeout)
+    return LocalModel(name, config, template=template, parameters=header.parameters, timeout=timeout, again=again)
 
 
 def _shape(header: Header) -> Shape:

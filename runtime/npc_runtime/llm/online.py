@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from npc_runtime.errors import ServiceError
 from npc_runtime.llm import service_failures as failures
-from npc_runtime.llm.backend import Completion, Delta, Finish, Message
+from npc_runtime.llm.backend import Completion, Delta, Finish, Message, ReplyFormat
 from npc_runtime.llm.calibration import Calibration
 from npc_runtime.llm.keys import find_key
 from npc_runtime.llm.online_client import make_client
@@ -22,7 +22,7 @@ from npc_runtime.llm.online_models import closest, model_names
 from npc_runtime.llm.online_request import adapted, chat_body, first_shape, responses_body
 from npc_runtime.llm.online_text import OnlineText
 from npc_runtime.llm.prompt import PER_MESSAGE, estimated_tokens
-from npc_runtime.llm.providers import KnownModel, Provider, ReplyFormat
+from npc_runtime.llm.providers import KnownModel, Provider
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream

@@ -4,8 +4,9 @@ from pydantic import SecretStr
 
 from npc_runtime.config import LlmFallback, LlmSettings
 from npc_runtime.errors import InputError
+from npc_runtime.llm.backend import ReplyFormat
 from npc_runtime.llm.online import OnlineModel
-from npc_runtime.llm.providers import Capabilities, Provider, Providers, ReplyFormat, custom
+from npc_runtime.llm.providers import Capabilities, Provider, Providers, custom
 
 
 def online_model(

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from npc_runtime.llm.backend import Completion, Message
+from npc_runtime.llm.backend import Completion, Message, ReplyFormat
 from npc_runtime.llm.grammar import behind
-from npc_runtime.llm.providers import Api, Capabilities, Provider, ReplyFormat
+from npc_runtime.llm.providers import Api, Capabilities, Provider
 from npc_runtime.llm.reply_rules import reply_rules
 from npc_runtime.llm.reply_schema import action_tools, reply_schema
 

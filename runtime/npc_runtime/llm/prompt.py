@@ -13,8 +13,7 @@ from npc_runtime.content.action import ActionDefinition, ActionOption
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.told import DEFAULT, base, speaks, told
 from npc_runtime.content.wording import content_words, overlap
-from npc_runtime.llm.backend import Message
-from npc_runtime.llm.providers import ReplyFormat
+from npc_runtime.llm.backend import Message, ReplyFormat
 from npc_runtime.llm.reply_rules import reply_rules
 from npc_runtime.scene import Player, Scene
 

@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from npc_runtime.errors import ContentError, InputError, Problem
+from npc_runtime.llm.backend import ReplyFormat
 from npc_runtime.resources import bundled
 
-ReplyFormat = Literal["tags", "json", "tools"]
-"""How a service is asked to say what a character feels and does."""
 Api = Literal["chat", "responses"]
 
 _PLACEHOLDER = "{workspace}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from npc_runtime.content.action import ActionDefinition, ActionOption
 from npc_runtime.content.told import DEFAULT, told
-from npc_runtime.llm.providers import ReplyFormat
+from npc_runtime.llm.backend import ReplyFormat
 
 
 @dataclass(frozen=True, slots=True)
