@@ -15,7 +15,7 @@ from npc_runtime.budget import Budget
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.config import LlmFallback, Settings
 from npc_runtime.errors import NpcError, SetupError
-from npc_runtime.events import Event
+from npc_runtime.events import Event, Usage
 from npc_runtime.failover import Switch
 from npc_runtime.ledger import Ledger
 from npc_runtime.llm.auto import Pick, pick
@@ -35,7 +35,7 @@ from npc_runtime.models.hardware import Machine, this_machine
 from npc_runtime.models.locate import locate
 from npc_runtime.models.registry import Registry
 from npc_runtime.purse import Purse
-from npc_runtime.spending import Price
+from npc_runtime.spending import Price, Spent
 
 _log = logging.getLogger(__name__)
 
@@ -134,6 +134,20 @@ def on_terms(
     limits = settings.budget
     purse = Purse(ledger, Budget(limits.session, limits.day, limits.warn), session, tell=tell)
     return mind.on_terms(Terms(may_spend=purse.may_spend, spent=purse.spend, switched=switched))
+
+
+def note_usage(mind: LanguageModel, ledger: Ledger, session: str, usage: Usage) -> None:
+    """Write down what a turn took of a model that does not do so itself, as chains do on the terms of a session."""
+    if not isinstance(mind, ModelChain):
+        ledger.add(
+            session,
+            Spent(
+                model=usage.model,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                local=True,
+            ),
+        )
 
 
 def _first(means: Means, picked: Pick) -> Member:

@@ -29,8 +29,7 @@ from npc_runtime.lag import LagMeter
 from npc_runtime.ledger import Ledger
 from npc_runtime.live import Live
 from npc_runtime.lives import Lives
-from npc_runtime.llm.chain import ModelChain
-from npc_runtime.minds import on_terms
+from npc_runtime.minds import note_usage, on_terms
 from npc_runtime.outgoing import Outgoing
 from npc_runtime.performance import Performance
 from npc_runtime.prepared import PreparedMouth
@@ -38,7 +37,6 @@ from npc_runtime.scene import Player
 from npc_runtime.server.live import LiveSession
 from npc_runtime.server.protocol import Hello
 from npc_runtime.session import Session
-from npc_runtime.spending import Spent
 from npc_runtime.stt.vad import VoiceDetector
 from npc_runtime.traces import Traces, TurnRecord
 
@@ -210,11 +208,8 @@ class Room:
 
     def _note(self, session: str, on: Performance, reason: str) -> None:
         usage = on.turn.usage if on.turn is not None else None
-        if self._ledger is not None and usage is not None and not isinstance(self._engines.mind, ModelChain):
-            taken = (usage.model, usage.prompt_tokens, usage.completion_tokens)
-            self._ledger.add(
-                session, Spent(model=taken[0], prompt_tokens=taken[1], completion_tokens=taken[2], local=True)
-            )
+        if self._ledger is not None and usage is not None:
+            note_usage(self._engines.mind, self._ledger, session, usage)
         own = {} if on.trace.own_ms is None else {"own": on.trace.own_ms}
         self._traces.add(
             TurnRecord(

@@ -19,7 +19,7 @@ from npc_runtime.engines import running
 from npc_runtime.errors import EngineError, InputError
 from npc_runtime.interview import Interview
 from npc_runtime.ledger import Ledger
-from npc_runtime.minds import on_terms
+from npc_runtime.minds import note_usage, on_terms
 from npc_runtime.report import write_report
 from npc_runtime.scene import Scene
 from npc_runtime.session import Session
@@ -88,6 +88,9 @@ def say(request: Request, library: Library, settings: Settings) -> int:
                 await Interview(session).hear(character.id, samples)
             else:
                 await Interview(session).say(character.id, text)
+            for event in said:
+                if isinstance(event, events.TurnEnd) and event.usage is not None:
+                    note_usage(engines.mind, ledger, "say", event.usage)
 
     with output.prepared(request.out) as folder:
         if not request.json:
