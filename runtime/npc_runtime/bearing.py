@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from npc_runtime import events
-from npc_runtime.actions.validate import Rejection, validate
+from npc_runtime.actions.validate import Rejection, ValidAction, validate
 from npc_runtime.cast import Cast
 from npc_runtime.character.affect import Stimulus
 from npc_runtime.character.colour import voice_colour
@@ -12,6 +12,7 @@ from npc_runtime.character.emotion import INTENSITY, rounded, strength_at
 from npc_runtime.character.faces import face as face_of
 from npc_runtime.character.impulse import Deed, Impulse
 from npc_runtime.character.inner import Inner
+from npc_runtime.character.safety import check_clause
 from npc_runtime.clock import Clock
 from npc_runtime.content.goal import Feeling
 from npc_runtime.llm.grammar import feeling_tag
@@ -131,7 +132,7 @@ class Bearing:
         """Decide on an action, if it may be done now; it has yet to leave."""
         cast = self._cast
         situation = replace(situation_of(cast, self.inner, self._clock), scene=cast.now())
-        judged = validate(name, args, cast.actions, situation, cast.ledger)
+        judged = self._decent(validate(name, args, cast.actions, situation, cast.ledger))
         if isinstance(judged, Rejection):
             self._outbox.put(events.Notice(code=f"action_{judged.code}", message=judged.message, turn=self._number))
             return judged
@@ -150,6 +151,21 @@ class Bearing:
             needs_result=judged.needs_result,
             needs_confirm=judged.needs_confirm,
         )
+
+    def _decent(self, judged: ValidAction | Rejection) -> ValidAction | Rejection:
+        """The same with texts as the character may say them: a game may show or speak them."""
+        if isinstance(judged, Rejection):
+            return judged
+        cast = self._cast
+        definition = next(one for one in cast.actions if one.name == judged.name)
+        args = dict(judged.args)
+        for name, argument in definition.args.items():
+            if argument.type == "string" and isinstance(value := args.get(name), str):
+                clause = check_clause(value, cast.nature.levels, cast.character.language)
+                if clause.concern is not None and not clause.text:
+                    return Rejection("unsafe", f"{judged.name}: {name} has {clause.concern.term!r} in it")
+                args[name] = clause.text
+        return replace(judged, args=args)
 
     def _stir(self, stimulus: Stimulus) -> None:
         """Feel something now: what was felt when the turn began has faded a little."""

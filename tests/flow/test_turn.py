@@ -462,3 +462,21 @@ async def test_a_small_model_says_what_the_player_has_left_open(library: Library
     told = await stage.say("Can you mend my iron sword?")
     assert "do repair_item {'item': 'iron_sword', 'price': 25}" in told
     assert stage.mind.requests[1].opening == "action repair_item price="
+
+
+@pytest.mark.parametrize(("safety", "text"), [("mild", "Say it to that blasted idiot."), ("strict", None)])
+async def test_a_text_that_the_game_may_show_is_as_decent_as_what_is_said(
+    tmp_path: Path, safety: str, text: str | None
+) -> None:
+    for folder, name, content in (
+        ("characters", "brynja", CHARACTER.replace("[repair_item, ", "[note, ") + f"safety: {{profanity: {safety}}}\n"),
+        ("actions", "notes", "actions: {note: {description: Write., args: {text: {type: string}}}}\n"),
+        ("actions", "trade", PACK),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{name}.yaml").write_text(content, encoding="utf-8")
+    reply = '[emotion anger strong] Aye. [action note text="Say it to that fucking idiot."]'
+    stage = Stage(Library.load([tmp_path]), Mind([reply]))
+    told = await stage.say("Write him a note.")
+    assert [dict(action.args) for action in stage.of(events.Action)] == ([{"text": text}] if text else [])
+    assert ("notice action_unsafe" in told) == (text is None)

@@ -40,8 +40,8 @@ class Rejection:
     """An action that must not run."""
 
     code: str
-    """unknown_action, permission, requirement, missing_argument, bad_argument, not_here, ambiguous, duplicate or
-    cooldown.
+    """unknown_action, permission, requirement, missing_argument, bad_argument, not_here, ambiguous, duplicate,
+    cooldown or unsafe.
     """
     message: str
     """Why, in words that both a mod author and the model understand."""
