@@ -68,6 +68,7 @@ def play(tmp_path: Path, write: Any, monkeypatch: pytest.MonkeyPatch) -> Play:
         async def running(*_: object, **__: object) -> AsyncIterator[Any]:
             class Engines:
                 mind = Scripted(*runs)
+                context_tokens = 2048
 
             yield Engines
 

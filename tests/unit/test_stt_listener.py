@@ -231,7 +231,7 @@ def test_partials_of_a_long_turn_are_further_apart() -> None:
 def test_what_follows_a_commit_begins_with_its_own_onset() -> None:
     ears = listener()
     ears.feed(pcm("v" * 12 + "s" * 3))
-    events = ears.feed(pcm("s" * 13 + "v" * 8 + "s" * 3))
+    events = ears.feed(pcm("s" * 15 + "v" * 8 + "s" * 3))
     assert kinds(events) == ["Commit", "VoiceStart", "ProvisionalEnd"]
     end = events[-1]
     assert isinstance(end, ProvisionalEnd)
