@@ -112,6 +112,8 @@ class LimitSettings(_Section):
     """How long an HTTP session is kept while nobody asks for its messages."""
     wait_seconds: float = Field(default=30.0, gt=0)
     """The longest wait of one long poll."""
+    mailbox_files: int = Field(default=2000, gt=0)
+    """Messages that may wait in a mailbox for a game that does not read."""
     say_seconds: float = Field(default=60.0, gt=0)
     """How long a one-shot exchange may take."""
     close_seconds: float = Field(default=1.5, gt=0)
@@ -134,6 +136,8 @@ class ServerSettings(_Section):
     """What games must send as `Authorization: Bearer …`, if given."""
     allowed_origins: tuple[str, ...] = ()
     """Web origins that may connect, such as `https://example.org`."""
+    mailbox: Path | None = None
+    """A folder for games that can only read and write files."""
     limits: LimitSettings = LimitSettings()
 
 

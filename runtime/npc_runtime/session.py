@@ -29,6 +29,7 @@ from npc_runtime.speech import Samples, Transcript
 from npc_runtime.thinking import occasion_of, small_thoughts
 from npc_runtime.trace import Trace
 from npc_runtime.turn import Turn
+from npc_runtime.vocabulary import expected_words
 
 _MOST_HEARERS = 16
 """Characters who overhear a turn, at most."""
@@ -179,7 +180,8 @@ class Session:
             EngineError: Speech-to-text failed.
         """
         language = self._language or character.language
-        return await self._ears.hear(samples, language=language, hotwords=self._hotwords(), rank=rank)
+        words = expected_words(character, self.library, self.scene)
+        return await self._ears.hear(samples, language=language, hotwords=words, rank=rank)
 
     def turn(
         self,
@@ -368,12 +370,6 @@ class Session:
 
     def _introduction(self, character: CharacterFile) -> tuple[Exchange, ...]:
         return introduction(character) if self._mind.small else ()
-
-    def _hotwords(self) -> tuple[str, ...]:
-        """Names that may come up: recognition favours them."""
-        names = [character.name for character in self.library.characters()]
-        names += [self.scene.location, *(entity.label for entity in self.scene.entities)]
-        return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _overheard(turn: Turn) -> tuple[Lived, ...]:

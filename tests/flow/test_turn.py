@@ -447,3 +447,17 @@ async def test_broken_ears_are_answered_too(library: Library) -> None:
     stage = Stage(library, Mind(), ears=Ears(EngineError("deaf")))
     await Interview(stage.session).hear("brynja", np.zeros(1600, np.float32))
     assert stage.told() == ["thinking", "begin", *FAILED, "error engine", "end failed", "idle"]
+
+
+async def test_a_small_model_is_not_asked_for_what_the_player_has_said(library: Library) -> None:
+    stage = Stage(library, Mind([" Aye. ["], small=True))
+    told = await stage.say("Can you mend my iron sword, price 40?")
+    assert "do repair_item {'item': 'iron_sword', 'price': 40}" in told
+    assert len(stage.mind.requests) == 1
+
+
+async def test_a_small_model_says_what_the_player_has_left_open(library: Library) -> None:
+    stage = Stage(library, Mind([" Aye. ["], ["action repair_item price=25]"], small=True))
+    told = await stage.say("Can you mend my iron sword?")
+    assert "do repair_item {'item': 'iron_sword', 'price': 25}" in told
+    assert stage.mind.requests[1].opening == "action repair_item price="

@@ -21,6 +21,7 @@ from npc_runtime import events
 from npc_runtime.errors import InputError
 from npc_runtime.events import Event
 from npc_runtime.server.audio_files import AudioFiles
+from npc_runtime.server.file_mailbox import FileMailbox
 from npc_runtime.server.guard import gate
 from npc_runtime.server.hub import Hub
 from npc_runtime.server.limits import Limits
@@ -256,10 +257,17 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
     @asynccontextmanager
     async def run(
-        *, token: str = "", origins: Sequence[str] = (), room: Room | None = None, **limits: Any
+        *,
+        token: str = "",
+        origins: Sequence[str] = (),
+        room: Room | None = None,
+        mailbox: FileMailbox | None = None,
+        **limits: Any,
     ) -> AsyncIterator[Server]:
         room = room or Room()
         hub = Hub(room, limits=Limits(**{"close_seconds": 0.3, **limits}), files=AudioFiles(tmp_path / "audio"))
+        if mailbox is not None:
+            hub.also(mailbox.run)
         rule = gate("127.0.0.1", token=token, origins=origins)
         service = Service(hub, rule, bind("127.0.0.1", 0))
         started = anyio.Event()

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from websockets.sync.client import connect
 from npc_runtime.config import ServerSettings, Settings
 from npc_runtime.content.library import Library
 from npc_runtime.errors import InputError, SetupError, UsageError
+from npc_runtime.server.file_mailbox import FileMailbox
 from npc_runtime.server.run import bind, url_of
 
 SERVE = textwrap.dedent(
@@ -60,7 +63,9 @@ SERVE = textwrap.dedent(
             print("engines freed", flush=True)
 
     serve.open_room = open_room
-    raise SystemExit(serve.serve(Library.load([]), Settings(server=ServerSettings(port=0)), as_json=True, seed=7))
+    mailbox = sys.argv[sys.argv.index("mailbox") + 1] if "mailbox" in sys.argv else None
+    asked = ServerSettings(port=0, mailbox=mailbox)
+    raise SystemExit(serve.serve(Library.load([]), Settings(server=asked), as_json=True, seed=7))
     """
 )
 
@@ -100,6 +105,31 @@ def test_it_says_when_it_is_ready_and_ends_in_order(number: signal.Signals) -> N
     assert process.returncode == 0
     assert out.splitlines() == ["session left", "engines freed"]
     assert log == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to a process")
+def test_it_serves_a_mailbox_and_ends_in_order(tmp_path: Path) -> None:
+    game = tmp_path / "box" / "game"
+    with start("mailbox", str(tmp_path / "box")) as process:
+        assert json.loads(line(process))["mailbox"] == str(tmp_path / "box")
+        (game / "in" / "1.json").write_text('{"type": "hello", "protocol": 1}')
+        deadline = time.monotonic() + 10
+        while not (game / "out" / "000002.json").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        out, log = process.communicate(timeout=10)
+    assert (process.returncode, log) == (0, "")
+    assert out.splitlines() == ["session left", "engines freed"]
+    assert json.loads((game / "out" / "000003.json").read_text())["code"] == "shutting_down"
+    assert json.loads((game / "status.json").read_text())["open"] is False
+
+
+def test_a_mailbox_in_use_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    with FileMailbox(tmp_path), start("slow", "mailbox", str(tmp_path)) as process:
+        out, log = process.communicate(timeout=20)
+    assert out == ""
+    assert f"Another runtime uses the mailbox {tmp_path}." in log
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to a process")

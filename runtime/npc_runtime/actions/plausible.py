@@ -1,6 +1,6 @@
 """Which possible actions the player's words are about: a small model chooses well only among few."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from npc_runtime.content.action import ActionOption, ArgumentOption
@@ -26,6 +26,20 @@ def plausible(options: Sequence[ActionOption], player_line: str) -> tuple[Action
     return tuple(
         replace(option, args=tuple(_named(arg, said) for arg in option.args if arg.required)) for _, option in best
     )
+
+
+def narrowed(option: ActionOption, said: Mapping[str, str]) -> ActionOption:
+    """An action whose arguments are what the player has said they are, so that nobody has to write them.
+
+    Args:
+        option: What is possible now.
+        said: Argument → value, as `filling.fill` finds it in the player's words.
+    """
+    return replace(option, args=tuple(_settled(arg, said.get(arg.name)) for arg in option.args))
+
+
+def _settled(argument: ArgumentOption, value: str | None) -> ArgumentOption:
+    return argument if value is None else ArgumentOption(argument.name, "choice", (value,))
 
 
 def _named(argument: ArgumentOption, said: frozenset[str]) -> ArgumentOption:

@@ -111,6 +111,7 @@ def say(
 def serve(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen at.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen at; 0 for any free one.")] = None,
+    mailbox: Annotated[Path | None, typer.Option("--mailbox", help="Folder for games that only have files.")] = None,
     json: Json = False,
     content: Content = None,
     state: State = None,
@@ -121,7 +122,8 @@ def serve(
 
     from npc_runtime.cli.serve import serve as run
 
-    settings = settings_for(content, state, **{"server.host": host, "server.port": port})
+    asked = {"server.host": host, "server.port": port, "server.mailbox": mailbox}
+    settings = settings_for(content, state, **asked)
     library = library_for(settings)
     raise typer.Exit(_with_models(partial(run, library, settings, as_json=json, seed=seed), settings, ask=not json))
 

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
 import anyio
@@ -16,6 +16,7 @@ from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.lane import stuck_lanes
 from npc_runtime.room import open_room
+from npc_runtime.server.file_mailbox import FileMailbox
 from npc_runtime.server.guard import Gate, gate
 from npc_runtime.server.hub import Hub
 from npc_runtime.server.limits import Limits
@@ -43,28 +44,38 @@ def serve(library: Library, settings: Settings, *, as_json: bool = False, seed: 
     for problem in library.problems:
         console.log(f"! {problem}")
     sock = bind(asked.host, asked.port)
-    if not as_json:
-        console.log("Loading the models …")
 
     def ready(url: str) -> None:
         line = {"ready": True, "url": url, "pid": os.getpid()}
-        console.out(json.dumps(line) if as_json else f"npc-runtime is ready at {url} (Ctrl+C ends it)")
+        where = url
+        if asked.mailbox is not None:
+            line["mailbox"] = str(asked.mailbox)
+            where += f" and in {asked.mailbox}"
+        console.out(json.dumps(line) if as_json else f"npc-runtime is ready at {where} (Ctrl+C ends it)")
         sys.stdout.flush()
 
     before = stuck_lanes()
-    with sock:
-        anyio.run(_serve, partial(open_room, library, settings, seed=seed), rule, sock, asked.limits, ready)
+    with sock, FileMailbox(asked.mailbox) if asked.mailbox is not None else nullcontext() as mailbox:
+        if not as_json:
+            console.log("Loading the models …")
+        room = partial(open_room, library, settings, seed=seed)
+        anyio.run(_serve, room, partial(_service, rule, sock, asked.limits, mailbox), ready)
     if stuck_lanes() > before:  # an orderly end would tear the engine out of its native call, and abort
         console.flush()
         os._exit(0)
     return 0
 
 
+def _service(rule: Gate, sock: socket.socket, limits: Limits, mailbox: FileMailbox | None, room: Room) -> Service:
+    hub = Hub(room, limits=limits)
+    if mailbox is not None:
+        hub.also(mailbox.run)
+    return Service(hub, rule, sock)
+
+
 async def _serve(
     room: Callable[[], AbstractAsyncContextManager[Room]],
-    rule: Gate,
-    sock: socket.socket,
-    limits: Limits,
+    serving: Callable[[Room], Service],
     ready: Callable[[str], None],
 ) -> None:
     service: Service | None = None
@@ -78,5 +89,5 @@ async def _serve(
     loop = asyncio.get_running_loop()
     with anyio.CancelScope() as loading, on_signals(end):
         async with room() as loaded:
-            service = Service(Hub(loaded, limits=limits), rule, sock)
+            service = serving(loaded)
             await service.run(ready)

@@ -13,7 +13,7 @@ from npc_runtime.clock import Clock
 from npc_runtime.errors import InputError, NpcError
 from npc_runtime.server import protocol, reading
 from npc_runtime.server.audio_files import AudioFiles
-from npc_runtime.server.delivery import Delivery, text_frame
+from npc_runtime.server.delivery import Delivery, Form, text_frame
 from npc_runtime.server.limits import Limits, TokenBucket
 from npc_runtime.server.live import LiveSession, Room
 from npc_runtime.server.mailbox import Frame, Mailbox, Overflow
@@ -57,10 +57,10 @@ class Connection:
     Args:
         id: Names the session; hard to guess.
         backstage: What it shares with others.
-        binary: Whether the transport has binary frames; audio goes as base64 otherwise.
+        sound: How audio goes over this transport when the game asks for `binary`, or for nothing.
     """
 
-    def __init__(self, id: str, backstage: Backstage, *, binary: bool) -> None:
+    def __init__(self, id: str, backstage: Backstage, *, sound: Form) -> None:
         limits = backstage.limits
         self.id = id
         self.outgoing = Mailbox(limits.unsent_bytes)
@@ -69,7 +69,7 @@ class Connection:
         self.over = anyio.Event()
         """Set when the session has been left and nothing more will come."""
         self._back = backstage
-        self._binary = binary
+        self._sound: Form = sound
         self._incoming, self._inbox = anyio.create_memory_object_stream[reading.Read | InputError | bytes](_WAITING)
         self._bucket = TokenBucket(limits.messages_per_second, limits.burst, backstage.clock)
         self._microphone = Microphone(limits.utterance_seconds)
@@ -91,9 +91,13 @@ class Connection:
         try:
             value = reading.parse(text)
         except InputError as error:
-            await self._put_counted(error)
+            await self.receive_nonsense(error)
         else:
             await self.receive_value(value)
+
+    async def receive_nonsense(self, error: InputError) -> None:
+        """Take in something that could not be parsed; the game is told what is wrong with it."""
+        await self._put_counted(error)
 
     async def receive_value(self, value: object) -> None:
         """Take in a message that has been parsed from JSON."""
@@ -185,7 +189,7 @@ class Connection:
         return True
 
     async def _attend(self, session: LiveSession, hello: Hello) -> None:
-        form = hello.audio.out if self._binary or hello.audio.out != "binary" else "base64"
+        form = self._sound if hello.audio.out == "binary" else hello.audio.out
         self._delivery = Delivery(form, hello.audio.rate, session=self.id, files=self._back.files)
         self._send(
             events.Welcome(
@@ -210,7 +214,7 @@ class Connection:
         try:
             async for event in session.events:
                 ready = await self._delivery.prepare(event)
-                if ready is not None:
+                if ready is not None and self.ending is None:  # nothing comes after the last word
                     self._send(ready)
                 await anyio.lowlevel.checkpoint()
         except NpcError as error:

@@ -1,10 +1,11 @@
 """Every connection of one server: how many there may be, where they are found, and how they all end."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 import anyio.abc
@@ -12,6 +13,7 @@ import anyio.abc
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.server.audio_files import AudioFiles
 from npc_runtime.server.connection import Backstage, Connection
+from npc_runtime.server.delivery import Form
 from npc_runtime.server.limits import Limits
 from npc_runtime.server.live import Room
 from npc_runtime.server.polled import Polled
@@ -45,10 +47,21 @@ class Hub:
         self._sessions = 0
         self._closing = False
         self._tasks: anyio.abc.TaskGroup | None = None
+        self._transports: list[Callable[[Hub], Coroutine[Any, Any, None]]] = []
         self._exit = AsyncExitStack()
+
+    def also(self, transport: Callable[["Hub"], Coroutine[Any, Any, None]]) -> None:
+        """Run another transport as long as the hub is entered.
+
+        Args:
+            transport: Makes connections until it is cancelled.
+        """
+        self._transports.append(transport)
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._exit.enter_async_context(anyio.create_task_group())
+        for transport in self._transports:
+            self._tasks.start_soon(transport, self)
         return self
 
     async def __aexit__(
@@ -66,13 +79,15 @@ class Hub:
         return self._sessions
 
     @contextmanager
-    def connect(self, *, binary: bool) -> Iterator[Connection]:
+    def connect(self, *, sound: Form, files: AudioFiles | None = None) -> Iterator[Connection]:
         """A new connection, which the caller runs.
 
         Args:
-            binary: Whether the transport has binary frames.
+            sound: How audio goes over the transport unless the game asks for something else.
+            files: Where its audio files go; to those of all others unless given.
         """
-        connection = Connection(secrets.token_urlsafe(16), self._back, binary=binary)
+        back = replace(self._back, files=files) if files else self._back
+        connection = Connection(secrets.token_urlsafe(16), back, sound=sound)
         if self._closing:
             connection.end(_GOING_AWAY, error=_closing())
         elif len(self._connections) >= self.limits.connections:
@@ -102,7 +117,7 @@ class Hub:
                 await (connection.over if connection.id in self.polled else gone).wait()
 
     async def _run_polled(self, *, task_status: anyio.abc.TaskStatus[Polled]) -> None:
-        with self.connect(binary=False) as connection:
+        with self.connect(sound="base64") as connection:
             polled = self.polled[connection.id] = Polled(connection, self.limits)
             try:
                 task_status.started(polled)

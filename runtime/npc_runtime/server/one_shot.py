@@ -94,7 +94,7 @@ class OneShot:
     @asynccontextmanager
     async def _hub_connection(self, request: Request) -> AsyncIterator[Connection]:
         """A connection that is there for one request, and ends when the client goes away."""
-        with self._hub.connect(binary=False) as connection:
+        with self._hub.connect(sound="base64") as connection:
             async with anyio.create_task_group() as tasks:
 
                 async def leave_with_client() -> None:

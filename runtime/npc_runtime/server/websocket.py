@@ -25,7 +25,7 @@ class Sockets:
 
     async def serve(self, socket: WebSocket) -> None:
         """One game, from the handshake to the close frame."""
-        with self._hub.connect(binary=True) as connection:
+        with self._hub.connect(sound="binary") as connection:
             await socket.accept()
             async with anyio.create_task_group() as tasks:
                 written = anyio.Event()
