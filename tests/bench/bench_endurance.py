@@ -57,6 +57,8 @@ _FIRST = 10
 """Real turns after which it is."""
 _LINES = 12
 """Lines that `--why` shows."""
+_WRITTEN = 3.0
+"""Seconds in which what turns have left is written: nobody speaks as fast as a script."""
 _VOICE_RATE = 22_050
 _WORD = _VOICE_RATE // 4
 _REPLIES = (
@@ -227,6 +229,7 @@ async def scripted(turns: int, sessions: int) -> tuple[list[Row], list[Row], lis
                 for number in range(1, turns + 1):
                     await player.turn(number, spoken)
                     if number in (_SETTLED, turns // 2, turns):
+                        await anyio.sleep(_WRITTEN)
                         after_turns.append({"after turns": number, "all": resident_mb()})
                     if number == turns // 2 and tracemalloc.is_tracing():
                         held = tracemalloc.take_snapshot()
@@ -235,6 +238,7 @@ async def scripted(turns: int, sessions: int) -> tuple[list[Row], list[Row], lis
                 async with playing(room, "brynja") as player:
                     await player.turn(number, spoken)
                 if number in (1, sessions // 2, sessions):
+                    await anyio.sleep(_WRITTEN)
                     after_sessions.append({"after sessions": number, "all": resident_mb()})
             tasks.cancel_scope.cancel()
     return after_turns, after_sessions, why
