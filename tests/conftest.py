@@ -13,8 +13,8 @@ os.environ["NPC_RUNTIME_LANG"] = "en"  # whatever the developer's system speaks;
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The whole suite runs in two processes, what is picked from it in this one."""
-    return 2 if config.args == config.getini("testpaths") else 0
+    """The whole suite runs in three processes, as much of it waits; what is picked from it in this one."""
+    return 3 if config.args == config.getini("testpaths") else 0
 
 
 class _ByFile(LoadScopeScheduling):
