@@ -190,7 +190,7 @@ def unreachable(service: str, host: str, error: BaseException, *, seconds: float
         what = "cannot be reached through the proxy"
         hint = "check HTTPS_PROXY"
     else:
-        what = f"cannot be reached at {host}"
+        what = "cannot be reached" if service == host else f"cannot be reached at {host}"
         hint = "start the server, or check base_url" if local else "check the connection to the internet, and base_url"
     return ServiceError(f"{service} {what}.", hint=hint, failing="connect")
 
