@@ -76,6 +76,8 @@ def test_values_keep_their_place() -> None:
         ("an item of `mood` must be text, not a number", "ein Eintrag von `mood`: muss Text sein, nicht eine Zahl"),
         ("      player: text", "      Spieler: text"),
         ("        seed 2: not said   | Hm.", "        Durchlauf 2: nicht gesagt   | Hm."),
+        ("`knowledge` must be keys with values, not text", "`knowledge`: muss Schlüssel mit Werten sein, nicht Text"),
+        ("'port' must be less than or equal to 65535, not 'x'", "'port' darf höchstens 65535 sein, nicht 'x'"),
         ("'days' must be greater than or equal to 1, not 0", "'days' muss mindestens 1 sein, nicht 0"),
         ("qwen: the largest downloaded model that fits beside a game (leaves the game 8.0 GiB of memory).",
          "qwen: das größte heruntergeladene Modell, das neben ein Spiel passt (lässt dem Spiel 8.0 GiB Speicher)."),
