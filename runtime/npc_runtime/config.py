@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from npc_runtime.errors import ContentError, InputError, Problem
+from npc_runtime.toml_keys import position
 
 APP = "npc-runtime"
 FILE_NAME = "npc-runtime.toml"
@@ -336,7 +337,7 @@ def problems(path: Path) -> list[Problem]:
         return [
             Problem(
                 str(path),
-                *_position(text, loc),
+                *position(text, loc),
                 "a key does not belong into a file that is shared",
                 _SECRET_HINT % loc[0].upper(),
             )
@@ -346,7 +347,7 @@ def problems(path: Path) -> list[Problem]:
         Settings.model_validate(values)
     except ValidationError as error:
         return [
-            Problem(str(path), *_position(text, item["loc"]), _plain(item), _hint(item["loc"], item))
+            Problem(str(path), *position(text, item["loc"]), _plain(item), _hint(item["loc"], item))
             for item in error.errors()
         ]
     return []
@@ -389,23 +390,3 @@ def _hint(loc: tuple[int | str, ...], error: Any) -> str:
     known = list(model.model_fields)
     close = difflib.get_close_matches(str(loc[-1]), known, n=1)
     return f"did you mean '{close[0]}'?" if close else "known keys: " + ", ".join(known)
-
-
-def _position(text: str, loc: tuple[int | str, ...]) -> tuple[int, int]:
-    """Line and column of a key; tomllib keeps no positions, so the key is looked for in its table."""
-    for number, column, table, key in _keys(text):
-        if (*table, *key) == loc or (*table, *key)[: len(loc)] == loc:
-            return number, column
-    return 1, 1
-
-
-def _keys(text: str) -> Iterator[tuple[int, int, tuple[str, ...], tuple[str, ...]]]:
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[([\w.\- ]+)\]", line)
-        if header:
-            table = tuple(part.strip() for part in header[1].split("."))
-            yield number, header.start(1) + 1, table, ()
-        entry = re.match(r"\s*([\w.\-]+)\s*=", line)
-        if entry:
-            yield number, entry.start(1) + 1, table, tuple(entry[1].split("."))

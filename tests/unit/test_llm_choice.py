@@ -162,9 +162,11 @@ async def test_keys_come_from_the_environment(tmp_path: Path) -> None:
     assert "s3cret" not in repr(found)
 
 
-def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *ports: int, **settings: Any) -> list[Finding]:
+def looked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *ports: int, cores: int = 8, **settings: Any
+) -> list[Finding]:
     monkeypatch.setattr(doctor_models, "PORTS", ports)
-    return list(doctor_models.models(Settings.model_validate({"state": tmp_path, **settings}), machine()))
+    return list(doctor_models.models(Settings.model_validate({"state": tmp_path, **settings}), machine(cores)))
 
 
 def test_doctor_lists_servers_with_their_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -189,11 +191,13 @@ def test_doctor_lists_servers_with_their_models(monkeypatch: pytest.MonkeyPatch,
     assert "llama3.1:8b of Ollama" in choice
 
 
-def test_doctor_where_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    findings = {finding.subject: finding for finding in looked(monkeypatch, tmp_path, stt={"device": "cpu"})}
+@pytest.mark.parametrize(("cores", "stt"), [(2, "whisper-tiny-en"), (8, "whisper-base")])
+def test_doctor_where_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cores: int, stt: str) -> None:
+    found = looked(monkeypatch, tmp_path, cores=cores, stt={"device": "cpu"})
+    findings = {finding.subject: finding for finding in found}
     assert findings["model servers"].message == "none found"
     assert findings["llm model"].message.startswith(EMBEDDED)
-    assert findings["stt model"].message.startswith("whisper-tiny-en")
+    assert findings["stt model"].message.startswith(f"{stt} (from ")
     assert findings["stt device"].message == "the processor cores: the settings say so"
 
 

@@ -6,7 +6,7 @@ from string import Formatter
 from unittest.mock import patch
 
 import pytest
-from tests.unit._messages import ENGLISH_ONLY, helps, untranslated
+from tests.unit._messages import ENGLISH_ONLY, helps, swallowed, untranslated
 
 from npc_runtime.cli import console
 from npc_runtime.cli.main import main
@@ -65,6 +65,50 @@ def test_values_keep_their_place() -> None:
     both = "the speech-to-text model whisper-base (150 MB, MIT) is not on this machine"
     assert translated(both, "de") == "Spracherkennung whisper-base (150 MB, MIT) ist nicht auf diesem Rechner"
     assert translated("nothing that we ever say", "de") == "nothing that we ever say"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("unknown key `voice`", "unbekannter Schlüssel `voice`"),
+        ("did you mean memory?", "Meintest du memory?"),
+        ("`goals.when`: must be a number", "`goals.when`: muss eine Zahl sein"),
+        ("an item of `mood` must be text, not a number", "ein Eintrag von `mood`: muss Text sein, nicht eine Zahl"),
+        ("      player: text", "      Spieler: text"),
+        ("        seed 2: not said   | Hm.", "        Durchlauf 2: nicht gesagt   | Hm."),
+        ("`knowledge` must be keys with values, not text", "`knowledge`: muss Schlüssel mit Werten sein, nicht Text"),
+        ("'port' must be less than or equal to 65535, not 'x'", "'port' darf höchstens 65535 sein, nicht 'x'"),
+        ("'days' must be greater than or equal to 1, not 0", "'days' muss mindestens 1 sein, nicht 0"),
+        ("qwen: the largest downloaded model that fits beside a game (leaves the game 8.0 GiB of memory).",
+         "qwen: das größte heruntergeladene Modell, das neben ein Spiel passt (lässt dem Spiel 8.0 GiB Speicher)."),
+    ],
+)  # fmt: skip
+def test_what_is_no_message_stays_and_what_is_one_is_translated(message: str, expected: str) -> None:
+    assert translated(message, "de") == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["tes"], ["Aufruf: npc-runtime", "Fehler: Einen Befehl 'tes' gibt es nicht. Meintest du 'test'?"]),
+        (["say"], ["Aufruf: npc-runtime say", "Hilfe zeigt", "Fehler: Die Option '--character' fehlt."]),
+        (["usage", "--days", "0"], ["Fehler: Der Wert für '--days' passt nicht: "]),
+        (["say", "--character"], ["Fehler: Die Option '--character' braucht einen Wert."]),
+    ],
+)
+def test_what_the_library_refuses_is_said_in_it(arguments: list[str], expected: list[str], capsys: Out) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["--lang", "de", *arguments])
+    assert done.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    for line in expected:
+        assert line in told.err
+
+
+@pytest.mark.parametrize("code", ["de", "tr"])
+def test_no_template_swallows_words_of_another_message(code: str) -> None:
+    assert swallowed(code) == []
 
 
 @pytest.mark.parametrize("code", ["de", "tr"])

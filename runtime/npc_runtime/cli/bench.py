@@ -16,6 +16,7 @@ from npc_runtime.bench.run import Measured, Options, Other, Progress, measure
 from npc_runtime.bench.sidecar import SERVE, sidecar
 from npc_runtime.bench.table import table
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.errors import UsageError
@@ -71,7 +72,7 @@ def bench(request: Request, library: Library, settings: Settings) -> int:
         from npc_runtime.bench.sequential import sequential
 
         characters = {name: library.character(name) for name in names}
-        console.log("Loading the models once more, for the comparison …")
+        console.log(shown("Loading the models once more, for the comparison …"))
         async with sequential(settings, library, [*characters.values()]) as pipeline:
             yield lambda name, clip: pipeline.answer(characters[name], clip)
 
@@ -80,7 +81,7 @@ def bench(request: Request, library: Library, settings: Settings) -> int:
             compare = other if request.compare else None
             return await measure(options, server.url, server.pid, progress=progress, compare=compare)
 
-    console.log("Loading the models …")
+    console.log(shown("Loading the models …"))
     with busy(request.busy), _showing() as progress:
         measured = anyio.run(run, progress)
     figures = summary(measured, busy=request.busy)

@@ -79,8 +79,8 @@ def run(request: Request, settings: Settings) -> int:
     def tell(verdict: Verdict) -> None:
         verdicts.append(verdict)
         if not request.json:
-            for line in verdict.lines(request.pass_rate):
-                console.out(line)
+            for line in verdict.lines(request.pass_rate, console.problem):
+                console.out(shown(line))
             console.flush()
 
     async def play_all() -> None:

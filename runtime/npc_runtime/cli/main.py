@@ -14,6 +14,7 @@ from npc_runtime import __version__
 from npc_runtime.cli import console, tongue
 from npc_runtime.cli.failure import readable
 from npc_runtime.cli.memory_app import memory_app
+from npc_runtime.cli.models_app import models_app
 from npc_runtime.cli.options import Content, Json, State, library_for, settings_for
 from npc_runtime.errors import UsageError
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from npc_runtime.config import Settings
 
 _INTERRUPTED = 130
-_MOST_RAM = 65_536
-"""GiB: more than any machine has."""
 
 app = typer.Typer(
     name="npc-runtime",
@@ -32,7 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models_app = typer.Typer(help="Known models: list them, get them, check them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(memory_app, name="memory")
 
@@ -292,50 +290,6 @@ def schema(name: Annotated[str, typer.Argument(help="character, action, config o
     console.out(run(name))
 
 
-@models_app.command("list")
-def models_list(json: Json = False, state: State = None) -> None:
-    """The known models and where they are."""
-    from npc_runtime.cli.models import list_models
-
-    raise typer.Exit(list_models(cache=settings_for(None, state).model_cache, json_output=json))
-
-
-@models_app.command("pull")
-def models_pull(
-    ids: Annotated[list[str] | None, typer.Argument(help="Model ids; the default models if none.")] = None,
-    state: State = None,
-) -> None:
-    """Download models into the cache."""
-    from npc_runtime.cli.models import pull
-
-    raise typer.Exit(pull(ids or [], cache=settings_for(None, state).model_cache))
-
-
-@models_app.command("verify")
-def models_verify(
-    ids: Annotated[list[str] | None, typer.Argument(help="Model ids; all that are here if none.")] = None,
-    state: State = None,
-) -> None:
-    """Compare the models on this machine with their known hashes."""
-    from npc_runtime.cli.models import verify
-
-    raise typer.Exit(verify(ids or [], cache=settings_for(None, state).model_cache))
-
-
-@models_app.command("fit")
-def models_fit(
-    game_ram: Annotated[float, typer.Option("--game-ram", help="Memory to leave for the game, in GiB.")] = 4.0,
-    json: Json = False,
-    state: State = None,
-) -> None:
-    """Which models run on this machine beside a game."""
-    from npc_runtime.cli.models import fit
-
-    if not 0 <= game_ram <= _MOST_RAM:  # also refuses what is not a number
-        raise UsageError(f"--game-ram {game_ram} is not an amount of memory.", hint=f"give 0 to {_MOST_RAM} GiB")
-    raise typer.Exit(fit(cache=settings_for(None, state).model_cache, reserve=int(game_ram * 2**30), json_output=json))
-
-
 def _say(request: Any, content: Path | None, state: Path | None) -> None:
     from functools import partial
 
@@ -381,12 +335,18 @@ def _run(arguments: Sequence[str], *, debug: bool) -> None:
             arguments = tongue.use(arguments)
             command = typer.main.get_command(app)
             tongue.localise(command)
-            command(arguments, prog_name="npc-runtime", standalone_mode=True)
+            raise SystemExit(command(arguments, prog_name="npc-runtime", standalone_mode=False) or 0)
         finally:
             console.flush()
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None
+    except typer.Abort:
+        console.log(tongue.shown("Aborted!"))
+        raise SystemExit(1) from None
     except Exception as error:
+        if refusal := tongue.refusal(error):
+            console.log(refusal)
+            raise SystemExit(UsageError.exit_code) from None
         if debug:
             traceback.print_exc()
         console.fail(readable(error))

@@ -107,8 +107,8 @@ def forget(library: Library, folder: Path, character: str, *, player: str | None
         if not sure:
             if not console.interactive():
                 raise UsageError("Forgetting cannot be undone, and nobody is there to be asked.", hint="add --yes")
-            if not typer.confirm(f"Remove {what}, from every save game? It cannot be brought back.", err=True):
-                console.out("Nothing was removed.")
+            if not typer.confirm(shown(f"Remove {what}, from every save game? It cannot be brought back."), err=True):
+                console.out(shown("Nothing was removed."))
                 return 1
         gone = store.forget(npc, player)
     console.out(shown(f"Removed {what}: {gone} experience{'' if gone == 1 else 's'}."))

@@ -4,6 +4,7 @@ Messages are made in English, wherever they are made, and stay so for machines: 
 person reads them are they translated, by the template of `assets/locale` that they were made from.
 """
 
+import io
 import json
 import os
 import re
@@ -24,8 +25,12 @@ _SYSTEM = ("LC_ALL", "LC_MESSAGES", "LANG")
 """As POSIX has them, the first that is set decides."""
 _LONGEST = 4000
 """Characters of a message that is looked up."""
-_DEEPEST = 3
+_DEEPEST = 4
 """How often a message may stand within a message."""
+_VERBATIM = frozenset({"command", "file", "folder", "id", "key", "name", "path", "said", "url"})
+"""Values of templates that are no messages, even if they read like one, as a key named `voice` does."""
+_SUBJECT = re.compile(r"`[^`]*`: ")
+"""What a mistake in a file is about, before the mistake itself."""
 _LIBRARY = re.compile(
     r"^(?:Usage|Options|Commands|Arguments)(?=:)|(?<=\[)(?:default(?=: )|required(?=\]))|Show this message and exit\.",
     re.MULTILINE,
@@ -89,6 +94,17 @@ def localise(command: Any) -> None:
         localise(below)
 
 
+def refusal(error: Exception) -> str:
+    """What the library of the command line says about a wrong one; empty for failures that are not its own."""
+    show = getattr(error, "show", None)
+    if show is None:
+        return ""
+    said = io.StringIO()
+    show(file=said)
+    lines = said.getvalue().rstrip().splitlines()
+    return "\n".join(shown(_LIBRARY.sub(lambda found: shown(found[0]), line)) for line in lines)
+
+
 @lru_cache(maxsize=512)
 def translated(message: str, language: str, depth: int = 0) -> str:
     """A message in a language: by its words, or by the template with the most words that it fits.
@@ -103,10 +119,17 @@ def translated(message: str, language: str, depth: int = 0) -> str:
         return exact[message]
     if depth >= _DEEPEST or len(message) > _LONGEST:
         return message
+    if (inner := message.strip()) != message:  # lines are indented, columns are filled up
+        return message.replace(inner, translated(inner, language, depth)) if inner else message
     for template in templates:
         if match := template.pattern.fullmatch(message):
-            values = {name: translated(value, language, depth + 1) for name, value in match.groupdict().items()}
+            values = {
+                name: value if name in template.verbatim else translated(value, language, depth + 1)
+                for name, value in match.groupdict().items()
+            }
             return template.words.format(**values)
+    if about := _SUBJECT.match(message):
+        return about[0] + translated(message[about.end() :], language, depth + 1)
     return message
 
 
@@ -114,6 +137,8 @@ def translated(message: str, language: str, depth: int = 0) -> str:
 class _Template:
     pattern: re.Pattern[str]
     words: str
+    verbatim: frozenset[str]
+    """Names of values that are no messages."""
 
 
 @cache
@@ -123,7 +148,7 @@ def _catalogue(language: str) -> tuple[Mapping[str, str], tuple[_Template, ...]]
     plain = {english: words for english, words in table.items() if "{" not in english}
     filled = [(_parts(english), words) for english, words in table.items() if "{" in english]
     filled.sort(key=lambda one: -sum(len(literal) for literal, _ in one[0]))
-    return plain, tuple(_Template(_pattern(parts), words) for parts, words in filled)
+    return plain, tuple(_Template(_pattern(parts), words, _verbatim(parts)) for parts, words in filled)
 
 
 def _parts(template: str) -> list[tuple[str, str | None]]:
@@ -133,6 +158,11 @@ def _parts(template: str) -> list[tuple[str, str | None]]:
 def _pattern(parts: Sequence[tuple[str, str | None]]) -> re.Pattern[str]:
     found = "".join(re.escape(literal) + (f"(?P<{name}>.*?)" if name else "") for literal, name in parts)
     return re.compile(found, re.DOTALL)
+
+
+def _verbatim(parts: Sequence[tuple[str, str | None]]) -> frozenset[str]:
+    """The values that are no messages: those with such a name, and those in backticks."""
+    return frozenset(name for literal, name in parts if name and (name in _VERBATIM or literal.endswith("`")))
 
 
 def _without_option(arguments: Sequence[str]) -> tuple[list[str], str | None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from npc_runtime.budget import Budget
 from npc_runtime.cli import console
+from npc_runtime.cli.tongue import shown
 from npc_runtime.ledger import Entry, entries
 
 _HEADINGS = ("day", "model", "answers", "prompt", "cached", "written", "cost")
@@ -85,13 +86,14 @@ def usage(folder: Path, budget: Budget, *, days: int, as_json: bool, now: dateti
         console.out(json.dumps(found | {"today": round(spent, 6), "budget": _limits(budget)}, ensure_ascii=False))
         return 0
     if not sums:
-        console.out(f"Nothing was used since {since}.")
+        console.out(shown(f"Nothing was used since {since}."))
         return 0
-    rows_shown = [_HEADINGS, *(_row(str(day), model, sums[day, model]) for day, model in sorted(sums))]
-    for line in _aligned([*rows_shown, _row("total", "", total)]):
+    headings = tuple(map(shown, _HEADINGS))
+    rows_shown = [headings, *(_row(str(day), model, sums[day, model]) for day, model in sorted(sums))]
+    for line in _aligned([*rows_shown, _row(shown("total"), "", total)]):
         console.out(line)
     if budget.day:
-        console.out(f"Today ${spent:.4f} of ${budget.day:.4f} are spent.")
+        console.out(shown(f"Today ${spent:.4f} of ${budget.day:.4f} are spent."))
     return 0
 
 
@@ -101,7 +103,7 @@ def _limits(budget: Budget) -> Mapping[str, float]:
 
 def _row(day: str, model: str, found: _Sum) -> tuple[str, ...]:
     figures = (found.answers, found.prompt_tokens, found.cached_tokens, found.completion_tokens)
-    return (day, model, *(f"{figure:,}" for figure in figures), found.shown_cost)
+    return (day, model, *(f"{figure:,}" for figure in figures), shown(found.shown_cost))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,6 +1,6 @@
 """The verdict on one conversation: how often it went as its author wants, and where it did not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +28,17 @@ class Verdict:
         """The share of runs in which all went well, 0..1."""
         return sum(run.passed for run in self.runs) / len(self.runs) if self.runs else 0.0
 
-    def lines(self, pass_rate: float) -> Iterator[str]:
-        """What a person reads: one line if all went well, and otherwise what failed, where, and what was said."""
+    def lines(self, pass_rate: float, told: Callable[[Problem], str] = str) -> Iterator[str]:
+        """What a person reads: one line if all went well, and otherwise what failed, where, and what was said.
+
+        Args:
+            pass_rate: The share of runs that must go well, 0..1.
+            told: How a problem reads.
+        """
         passed = f"{sum(run.passed for run in self.runs)} of {len(self.runs)}" if self.runs else "not played"
         yield f"{'ok  ' if self.rate >= pass_rate else 'FAIL'}  {passed:10}  {self.file.path}  {self.name}".rstrip()
         for problem in self.problems:
-            yield f"      {problem}"
+            yield f"      {told(problem)}"
         for number, at in self._missed():
             yield from self._failures(number, at)
 
