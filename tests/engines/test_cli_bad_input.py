@@ -149,8 +149,6 @@ def test_model_files_that_are_none(here: Path, fails: Fails, monkeypatch: pytest
     (here / "zero.gguf").touch()
     (here / "page.gguf").write_text("<html>Not found</html>")
     (here / "half.gguf").write_bytes(b"GGUF\x03\0\0\0" + bytes(range(256)) * 40)
-    (here / "zero.onnx").touch()
-    (here / "page.onnx").write_text("<html>Not found</html>")
     (here / "whisper").mkdir()
     (here / "whisper" / "model.bin").touch()
     cases = [
@@ -159,9 +157,6 @@ def test_model_files_that_are_none(here: Path, fails: Fails, monkeypatch: pytest
         ("LLM", "half.gguf", "half.gguf"),
         ("LLM", "nowhere.gguf", "nowhere.gguf does not exist"),
         ("LLM", "en_us-joe-medium", "a language model is wanted"),
-        ("TTS", "zero.onnx", "zero.onnx is empty (0 bytes)"),
-        ("TTS", "page.onnx", "page.onnx is not an ONNX file"),
-        ("TTS", "./nowhere.onnx", "nowhere.onnx does not exist"),
         ("STT", "whisper", "model.bin is empty (0 bytes)"),
         ("STT", "./nowhere", "nowhere does not exist"),
     ]
@@ -171,6 +166,26 @@ def test_model_files_that_are_none(here: Path, fails: Fails, monkeypatch: pytest
             err = fails(3, "demo", "--out", "out")
         assert message in err, model
         assert "  fix: " in err
+
+
+@pytest.mark.parametrize(
+    ("voice", "message"),
+    [
+        ("zero.onnx", "zero.onnx is empty (0 bytes)"),
+        ("page.onnx", "page.onnx is not an ONNX file"),
+        ("./nowhere.onnx", "nowhere.onnx does not exist"),
+    ],
+)
+def test_a_voice_file_that_is_none_is_told_and_another_voice_speaks(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch, voice: str, message: str
+) -> None:
+    (tmp_path / "zero.onnx").touch()
+    (tmp_path / "page.onnx").write_text("<html>Not found</html>")
+    monkeypatch.setenv("NPC_RUNTIME_TTS__MODEL", voice)
+    done = run("demo", "--out", "out")
+    assert done.code == 0, done
+    assert done.err.count(message) == 1
+    assert (tmp_path / "out" / "reply.wav").stat().st_size > 40_000
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from npc_runtime.config import Settings
-from npc_runtime.errors import NpcError
-from npc_runtime.models.locate import LocatedModel, locate
+from npc_runtime.errors import InputError, NpcError
+from npc_runtime.models.locate import LocatedModel, MissingModelError, locate
 from npc_runtime.models.registry import Registry
 from npc_runtime.tts import elevenlabs, online_speech
 from npc_runtime.tts.elevenlabs import ElevenLabsSpeech
@@ -93,8 +93,10 @@ class MachineVoices:
     def _piper_language(self, name: str) -> str | None:
         try:
             model = self._located(name, verify=False)
-        except NpcError:
+        except (InputError, MissingModelError):
             return None
+        except NpcError:
+            return ""
         if model.entry is not None:
             return model.entry.languages[0]
         try:
