@@ -226,9 +226,7 @@ def _file(means: Means, backend: str, wanted: str, *, again: bool = True) -> Loc
         batch_threads=settings.threads.llm or cores,
         gpu_layers=0,
     )
-    return local_model(
-        name, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout, again=again, languages=languages
-    )
+    return local_model(name, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout, again=again, languages=languages)
 
 
 def _found(means: Means, backend: str, wanted: str) -> tuple[str, Path, tuple[str, ...]]:
