@@ -1,4 +1,4 @@
-"""Players who speak German and Turkish, over the real server: heard, understood, answered in their language, and acted on.
+"""Players who speak German and Turkish, over the real server: they are heard, answered in their language, and obeyed.
 
 Players are espeak voices that no character has. The multilingual Whisper understands espeak's German well; its Turkish
 it hears half of, which is why Turkish lines are chosen that are clear to it, and compared letter by letter.
@@ -129,9 +129,9 @@ def talk(state: Path) -> Talk:
 def transcribed(state: Path, talk: Talk) -> Iterator[Callable[[str, str], str]]:
     """What the multilingual Whisper hears in the answer to a line."""
     engine = WhisperEngine(locate("whisper-base", cache=state / "models").path, threads=2)
-    yield lambda line, language: engine.transcribe(
-        padded(sound(talk.answers[line])), language=language, hotwords=()
-    ).text
+    yield (
+        lambda line, language: engine.transcribe(padded(sound(talk.answers[line])), language=language, hotwords=()).text
+    )
 
 
 def test_each_language_is_heard_in_one_session(talk: Talk) -> None:
@@ -168,7 +168,7 @@ def test_where_the_model_would_speak_they_keep_to_what_is_written(talk: Talk) ->
 
 
 @pytest.mark.parametrize(
-    ("line", "language", "compare", "least"), [(WORK, "de", words, 0.5), (TEA, "tr", letters, 0.5), (INSULT, "tr", letters, 0.5)]
+    ("line", "language", "compare"), [(WORK, "de", words), (TEA, "tr", letters), (INSULT, "tr", letters)]
 )
 def test_the_reply_is_in_the_sound(
     talk: Talk,
@@ -176,13 +176,11 @@ def test_the_reply_is_in_the_sound(
     line: str,
     language: str,
     compare: Callable[[str, str], float],
-    least: float,
 ) -> None:
     heard = transcribed(line, language)
-    print(heard, compare(talk.text(line), heard), [compare(talk.text(o), heard) for o in talk.answers])
-    assert compare(talk.text(line), heard) >= least, heard
+    assert compare(talk.text(line), heard) > 0.65, heard
     others = [other for other in talk.answers if other != line]
-    assert all(compare(talk.text(other), heard) < least - 0.1 for other in others), heard
+    assert all(compare(talk.text(other), heard) < 0.45 for other in others), heard
 
 
 @pytest.mark.parametrize("line", [WORK, TEA, HELP, WEATHER, SEA])
