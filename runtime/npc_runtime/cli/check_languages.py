@@ -65,12 +65,9 @@ def language_warnings(file: ContentFile, settings: Settings, known: Registry, to
     if not isinstance(character, CharacterFile) or source is None:
         return
     voice = character.voice
-    named = voice.engine in _OUR_VOICES and voice.name and not settings.tts.model
-    if (
-        named
-        and voice.name not in known
-        and not (voice.engine == "auto" and _espeak_knows(voice.name, settings, known))
-    ):
+    code = voice.name.partition("+")[0].replace("_", "-").lower()
+    own = voice.engine == "auto" and _of_espeak(code, settings, known) == code  # such as `de+m3`
+    if voice.engine in _OUR_VOICES and voice.name and not (settings.tts.model or voice.name in known or own):
         message = f"the voice `{voice.name}` is not known here"
         hint = "`npc-runtime models list` shows those that are; `tts.model` in the settings takes any file"
         yield source.problem(("voice", "name"), message, hint)
@@ -139,14 +136,14 @@ def _voice_fault(character: CharacterFile, settings: Settings, known: Registry) 
         return _fault("tts", "", language, known)
     if engine == "auto" and not _fault("tts", "", language, known):
         return ""
-    if not _espeak_knows(language, settings, known):
+    if _of_espeak(language, settings, known) is None:
         return f"espeak does not know the language '{language}', or is not installed"
     return ""
 
 
-def _espeak_knows(name: str, settings: Settings, known: Registry) -> bool:
-    """Whether espeak is here, and has a language, or a voice of it such as `de+m3`."""
-    return MachineVoices(settings, known).here().espeak_language(name.partition("+")[0]) is not None
+def _of_espeak(language: str, settings: Settings, known: Registry) -> str | None:
+    """The language of espeak nearest to one; None if it has none, or is not here."""
+    return MachineVoices(settings, known).here().espeak_language(language)
 
 
 def _known_voice(character: CharacterFile, known: Registry) -> ModelEntry | None:
