@@ -212,7 +212,7 @@ def _file(means: Means, backend: str, wanted: str, *, again: bool = True) -> Loc
         raise SetupError(
             f"llm.backend = {backend} does not read model files.", hint=f"use one of: {', '.join(_ENGINES)}"
         )
-    name, path = _found(means, backend, wanted)
+    name, path, languages = _found(means, backend, wanted)
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     config = ChildConfig(
         engine=_ENGINES[backend],
@@ -226,17 +226,17 @@ def _file(means: Means, backend: str, wanted: str, *, again: bool = True) -> Loc
         batch_threads=settings.threads.llm or cores,
         gpu_layers=0,
     )
-    return local_model(name, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout, again=again)
+    return local_model(name, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout, again=again, languages=languages)
 
 
-def _found(means: Means, backend: str, wanted: str) -> tuple[str, Path]:
-    """Name and place of a model."""
+def _found(means: Means, backend: str, wanted: str) -> tuple[str, Path, tuple[str, ...]]:
+    """Name and place of a model, and the languages that it knows; none if that is not known."""
     settings = means.settings
     if backend == "transformers":  # which reads folders
         if not wanted:
             raise SetupError("llm.backend = transformers needs to know the model.", hint="set llm.model to its folder")
         path = ((settings.content or Path.cwd()) / Path(wanted).expanduser()).resolve()
-        return path.name, path
+        return path.name, path, ()
     found = locate(
         wanted or means.registry.default("llm").id,
         cache=settings.model_cache,
@@ -244,7 +244,7 @@ def _found(means: Means, backend: str, wanted: str) -> tuple[str, Path]:
         base=settings.content,
         registry=means.registry,
     )
-    return found.id, found.path
+    return found.id, found.path, found.entry.languages if found.entry is not None else ()
 
 
 def _price(known: KnownModel) -> Price | None:

@@ -19,7 +19,7 @@ from npc_runtime.dialogue import RESTORED, Dialogue
 from npc_runtime.errors import EngineError, InputError
 from npc_runtime.lane import LIVE
 from npc_runtime.lives import Lived, Lives
-from npc_runtime.llm.backend import Completion, LanguageModel
+from npc_runtime.llm.backend import Completion, LanguageModel, knows
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.outbox import Outbox
 from npc_runtime.routing import Attention, overhearing, route
@@ -101,6 +101,7 @@ class Session:
         self._natures = natures or Natures(library, reduce=reduced)
         self._epoch = self._lives.epoch
         self._dialogue = Dialogue(context_tokens, small=mind.small)
+        self._mute: set[str] = set()
         self.deeds = Deeds()
         """What the characters have done."""
         self.answers: Answers | None = None
@@ -126,6 +127,8 @@ class Session:
         if not said:
             self._natures.warm(character)
             await self._lives.of(character, self.player).warm()
+        if not knows(self._mind, character.language):
+            return
         thoughts: tuple[str, ...] = ()
         if said and self._mind.small:  # what comes to mind is told before the words that it is about
             cast = self._cast(character, self.player, Ledger())
@@ -235,6 +238,7 @@ class Session:
             pace=pace,
             answers=self.answers,
             hold=hold,
+            told=self._mute,
         )
 
     def perceive(self, character: CharacterFile, incident: Incident) -> Impulse:

@@ -23,7 +23,7 @@ from npc_runtime.clock import Clock
 from npc_runtime.content.action import ActionOption
 from npc_runtime.content.told import told
 from npc_runtime.llm import reply
-from npc_runtime.llm.backend import Completion, Finish, LanguageModel, Metered
+from npc_runtime.llm.backend import Completion, Finish, LanguageModel, Metered, knows
 from npc_runtime.llm.grammar import ACTION_MARK, OPENING, action_grammar, feeling_tag, reply_grammar, speech_grammar
 from npc_runtime.llm.parser import ReplyParser
 from npc_runtime.llm.prompt import estimated_tokens, introduction, messages, relevant_facts
@@ -64,7 +64,7 @@ class Thinking:
         trace: Marks of this turn.
         clock: Time.
         context_tokens: The model's window.
-        temperature: How freely the model chooses.
+        temperature: How freely the model chooses, unless the character has its own.
         seed: Makes the reply repeatable; None for a new one each time.
     """
 
@@ -84,7 +84,8 @@ class Thinking:
         self._trace = trace
         self._clock = clock
         self._context_tokens = context_tokens
-        self._temperature = temperature
+        own = cast.character.model.temperature
+        self._temperature = temperature if own is None else own
         self._seed = seed
         self._acted = False
         self.usage: events.Usage | None = None
@@ -104,7 +105,7 @@ class Thinking:
             facts: What it knows about that.
         """
         cast, small = self._cast, self._mind.small
-        if small and not self._wondered(about, facts):
+        if not knows(self._mind, cast.character.language) or (small and not self._wondered(about, facts)):
             return Remembered((), ())
         recent = len(cast.history) - len(introduction(cast.character) if small else ())
         return await cast.life.recall(about, inner, cast.scene, small=small, count=self._mind.count, recent=recent)
@@ -164,6 +165,7 @@ class Thinking:
             character=character.name,
             options=tuple(options),
             max_sentences=sentences,
+            language=character.language,
         )
         write = partial(self._write, options=options, line=player_line, situation=situation, send=send)
         ending = await write(request)

@@ -17,9 +17,10 @@ from npc_runtime.delivery import Delivery
 from npc_runtime.errors import NpcError
 from npc_runtime.improvising import Improvisation
 from npc_runtime.lives import Lived
-from npc_runtime.llm.backend import LanguageModel
+from npc_runtime.llm.backend import LanguageModel, knows
 from npc_runtime.llm.prompt import Exchange
 from npc_runtime.outbox import Outbox
+from npc_runtime.reciting import Reciting
 from npc_runtime.speaking import Pace, Speaking
 from npc_runtime.thinking import Mindset, Thinking, occasion_of, opening_of
 from npc_runtime.trace import Trace
@@ -46,6 +47,7 @@ class Turn:
         pace: Keeps the voice from being too far ahead of what the player hears.
         answers: Who hears from the game how actions went; None where there is no game.
         hold: Entered while nothing is done but waiting for the game.
+        told: Languages of which the game has been told that the model does not know them.
     """
 
     def __init__(
@@ -66,16 +68,10 @@ class Turn:
         pace: Pace | None = None,
         answers: Answers | None = None,
         hold: Callable[[], AbstractContextManager[None]] = nullcontext,
+        told: set[str] | None = None,
     ) -> None:
-        own = cast.character.model.temperature
         self._thinking = Thinking(
-            cast,
-            mind,
-            trace,
-            clock,
-            context_tokens=context_tokens,
-            temperature=temperature if own is None else own,
-            seed=seed,
+            cast, mind, trace, clock, context_tokens=context_tokens, temperature=temperature, seed=seed
         )
         self._speaking = Speaking(number, cast.character, mouth, outbox, trace, target=target, pace=pace)
         self.number = number
@@ -91,11 +87,12 @@ class Turn:
         self._emit = outbox.put
         self._trace = trace
         self._clock = clock
-        self._small = mind.small
+        speechless = not knows(mind, cast.character.language)
+        self._small = mind.small or speechless  # who cannot use it is asked as little as who can make little of it
         self._bearing = Bearing(number, cast, outbox, clock, face=face, small=mind.small)
         self._delivery = Delivery(number, cast, self._speaking, self._bearing, outbox.put)
-        self._aftermath = Aftermath(number, cast, answers, small=mind.small)
-        self._improvisation = Improvisation(
+        self._aftermath = Aftermath(number, cast, answers, small=self._small)
+        self._improvisation: Improvisation | Reciting = Improvisation(
             number,
             cast.character.language,
             self._thinking,
@@ -105,7 +102,9 @@ class Turn:
             emit=outbox.put,
             fail=self._fail,
         )
-        self.wishes = Wishes(number, cast, clock, small=mind.small)
+        if speechless:
+            self._improvisation = Reciting(number, cast, self._delivery, outbox, set() if told is None else told)
+        self.wishes = Wishes(number, cast, clock, small=self._small)
         """What the player wants done."""
         self.tidings: tuple[str, ...] = ()
         """What the character is to be told when it next speaks."""

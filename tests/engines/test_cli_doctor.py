@@ -20,6 +20,10 @@ def test_doctor_finds_that_the_demo_works(run: Any) -> None:
     found = {finding["subject"]: finding for finding in report["findings"]}
     assert {"llm model", "stt model", "tts model", "engines", "characters"} <= set(found)
     assert not [finding for finding in found.values() if finding["state"] == "bad"]
+    assert found["voices (en)"]["message"] == "piper:en_US-joe-medium"
+    for language in ("de", "tr"):
+        voice = found[f"voices ({language})"]
+        assert voice["state"] == "ok" and voice["message"].startswith(f"espeak:{language}")
     assert not [finding for finding in found.values() if finding["state"] == "ok" and finding["fix"]]
 
 

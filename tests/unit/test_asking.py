@@ -2,7 +2,7 @@
 
 import pytest
 
-from npc_runtime.character.asking import asks, refers
+from npc_runtime.character.asking import asks, asks_who, greets, refers
 
 ASKING = {
     "en": [
@@ -62,3 +62,36 @@ def test_not_asking(language: str, line: str) -> None:
 )
 def test_what_was_said_before(language: str, line: str, back: bool) -> None:
     assert refers(line, language) is back
+
+
+@pytest.mark.parametrize(
+    ("line", "language", "greeting"),
+    [
+        ("Good morning!", "en", True),
+        ("Good morning, is the bridge open?", "en", False),
+        ("Grüß dich, Henrike!", "de", True),
+        ("Wie geht es dir?", "de", True),
+        ("Guten Tag, was hast du zu verkaufen?", "de", False),
+        ("İyi akşamlar", "tr", True),
+        ("Bana bir çay ver.", "tr", False),
+        ("Bonjour", "fr", False),
+    ],
+)
+def test_a_greeting_asks_for_nothing_besides(line: str, language: str, greeting: bool) -> None:
+    assert greets(line, language) is greeting
+
+
+@pytest.mark.parametrize(
+    ("line", "language", "who"),
+    [
+        ("Who are you?", "en", True),
+        ("Who is your brother?", "en", False),
+        ("Wie heißt du?", "de", True),
+        ("Wer ist dein Bruder?", "de", False),
+        ("Adın ne?", "tr", True),
+        ("Bu köyün adı ne?", "tr", False),
+        ("Qui es-tu ?", "fr", False),
+    ],
+)
+def test_who_asks_for_a_name(line: str, language: str, who: bool) -> None:
+    assert asks_who(line, language) is who

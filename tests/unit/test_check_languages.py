@@ -32,6 +32,7 @@ def stages(lines: list[str]) -> set[str]:
         "speech-to-text": "stt",
         "language model": "llm",
         "voice": "tts",
+        "espeak": "tts",
         "players speak": "player",
         "moods": "ours",
     }
@@ -39,31 +40,55 @@ def stages(lines: list[str]) -> set[str]:
 
 
 def test_each_stage_is_told_with_its_place_and_what_helps(found: Found) -> None:
-    lines = found("tr")
-    assert stages(lines) == {"llm", "tts"}  # there is a multilingual Whisper
+    lines = found("tr", "voice: {engine: piper}")  # there is a multilingual Whisper
     assert all(line.startswith("characters/ann.yaml:3:11: warning: ") for line in lines)
     voice, mind = lines
-    assert "engine: espeak" in voice and "models pull" in voice
-    assert "llm.provider" in mind
+    assert stages([mind]) == {"llm"} and "llm.provider" in mind
+    assert stages([voice]) == {"tts"} and "models pull" in voice
 
 
 @pytest.mark.parametrize(
     ("language", "more", "settings", "expected"),
     [
         ("en", "", "", set()),
+        ("de", "", "", {"llm"}),  # espeak is always there
         ("de", "voice: {engine: espeak}", "", {"llm"}),
-        ("de", "", "[tts]\nengine = 'espeak'\n", {"llm"}),
-        ("de", "", "[llm]\nprovider = 'groq'\n", {"tts"}),
+        ("de", "voice: {name: de+m3}", "", {"llm"}),
+        ("de", "voice: {engine: piper}", "", {"llm", "tts"}),
+        ("de", "voice: {engine: piper}", "[tts]\nprovider = 'openai'\n", {"llm", "tts"}),
+        ("de", "", "[tts]\nengine = 'piper'\n", {"llm", "tts"}),
+        ("de", "", "[tts]\nmodel = 'en_us-joe-medium'\n", {"llm", "tts"}),
+        ("de", "", "[llm]\nprovider = 'groq'\n", set()),
         ("de", "", "[llm]\nbase_url = 'http://127.0.0.1:1/v1'\n[tts]\nengine = 'elevenlabs'\n", set()),
-        ("de-AT", "", "[stt]\nmodel = 'whisper-tiny-en'\n", {"stt", "llm", "tts"}),
-        ("de", "", "[stt]\nmodel = 'whisper/base.en'\n", {"stt", "llm", "tts"}),
-        ("de", "", "[stt]\nmodel = 'whisper/base.en'\nbackend = 'openai'\n", {"llm", "tts"}),
-        ("de", "", "[stt]\nlanguage = 'en'\n", {"player", "llm", "tts"}),
-        ("fr", "", "", {"ours", "llm", "tts"}),
+        ("de-AT", "", "[stt]\nmodel = 'whisper-tiny-en'\n", {"stt", "llm"}),
+        ("de", "", "[stt]\nmodel = 'whisper/base.en'\n", {"stt", "llm"}),
+        ("de", "", "[stt]\nmodel = 'whisper/base.en'\nbackend = 'openai'\n", {"llm"}),
+        ("de", "", "[stt]\nmodel = 'whisper-1'\nprovider = 'openai'\n", {"llm"}),
+        ("de", "", "[stt]\nlanguage = 'en'\n", {"player", "llm"}),
+        ("fr", "", "", {"ours", "llm"}),
+        ("tlh", "", "", {"ours", "llm", "tts", "stt"}),
+        ("tlh", "", "[tts]\nprovider = 'openai'\n[stt]\nprovider = 'openai'\n", {"ours", "llm"}),
     ],
 )
 def test_which_stages_cannot_do_it(found: Found, language: str, more: str, settings: str, expected: set[str]) -> None:
     assert stages(found(language, more, settings)) == expected
+
+
+def test_what_one_language_model_does_not_know_is_said_once(found: Found, tmp_path: Path) -> None:
+    (tmp_path / "characters").mkdir()
+    for name, language in (("ben", "de"), ("cem", "tr")):
+        (tmp_path / "characters" / f"{name}.yaml").write_text(ANN.replace("Ann", name) + language, "utf-8")
+    lines = found("de")
+    assert [line.partition(":")[0] for line in lines] == ["characters/ann.yaml", "characters/cem.yaml"]
+    assert stages(lines) == {"llm"}
+
+
+def test_a_model_that_is_not_here_is_fetched(found: Found, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NPC_RUNTIME_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr("npc_runtime.cli.check_languages.package_pieces", lambda entry: {})
+    line = found("de")[1]
+    assert "is not on this machine (run `npc-runtime models pull whisper-base`)" in line
+    assert not (tmp_path / "state").exists()
 
 
 def test_there_are_examples_in_three_languages(capsys: Out) -> None:

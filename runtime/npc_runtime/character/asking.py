@@ -1,4 +1,4 @@
-"""Asking: whether somebody who speaks wants to be told something, and whether of what was said before."""
+"""Asking: whether somebody who speaks wants to be told something, whether of what was said before, or only greets."""
 
 import re
 
@@ -47,3 +47,33 @@ def asks(line: str, language: str, names: frozenset[str] = frozenset()) -> bool:
     if said.form in (Form.POLAR, Form.OPEN) or any(not _TELLING.isdisjoint(unit.groups) for unit in said.units):
         return True
     return marked and said.form != Form.WISH
+
+
+def greets(line: str, language: str, names: frozenset[str] = frozenset()) -> bool:
+    """Whether a line is a greeting and asks for nothing besides, as in "how are you?".
+
+    Args:
+        line: What is said.
+        language: ISO 639-1 code; in others than English, German and Turkish no line is known to be one.
+        names: See `intent_words.utterance`.
+    """
+    language = language.partition("-")[0]
+    if language not in _UNDERSTOOD:
+        return False
+    meant = [unit.groups for unit in utterance(line, language, names).units]
+    return any("greet" in groups for groups in meant) and all(not groups or "greet" in groups for groups in meant)
+
+
+def asks_who(line: str, language: str, names: frozenset[str] = frozenset()) -> bool:
+    """Whether a line asks who it is that is spoken to, as in "what is your name?".
+
+    Args:
+        line: What is said.
+        language: ISO 639-1 code; in others than English, German and Turkish no line is known to.
+        names: See `intent_words.utterance`.
+    """
+    language = language.partition("-")[0]
+    if language not in _UNDERSTOOD:
+        return False
+    said = utterance(line, language, names)
+    return said.form is Form.OPEN and any("self" in unit.groups for unit in said.units)

@@ -131,8 +131,8 @@ class Captions:
     def _feel(self, event: events.Emotion) -> None:
         label, strength = feeling = event.label, event.strength
         if self._feelings.get(event.character, _CALM) != feeling:
-            feeling_word = shown(label.replace("_", " "))
-            words = feeling_word if strength == "normal" else f"{shown(strength)} {feeling_word}"
+            word = label.replace("_", " ")
+            words = shown(word if strength == "normal" else f"{strength} {word}")
             self._changed[event.character] = f"[{words}] "
         self._feelings[event.character] = feeling
 

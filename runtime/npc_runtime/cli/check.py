@@ -55,7 +55,7 @@ def check(paths: Sequence[Path]) -> int:
         wrong.update(_across(together, library))
         doubtful.update(warnings(together, library))
         doubtful.update(doubt for file in together for doubt in knowledge_warnings(file, library))
-        doubtful.update(_languages(root, together, wrong))
+        doubtful.update(_languages(root, together, wrong, doubtful))
     for problem in sorted(wrong):
         sys.stdout.write(f"{console.problem(problem)}\n")
     for problem in sorted(doubtful - wrong):
@@ -73,8 +73,9 @@ def _across(files: Sequence[ContentFile], library: Library) -> Iterator[Problem]
         yield from conversation_problems(file, library)
 
 
-def _languages(root: Path, files: Sequence[ContentFile], wrong: set[Problem]) -> Iterator[Problem]:
-    """Warnings about languages; what is plainly wrong goes into `wrong`."""
+def _languages(root: Path, files: Sequence[ContentFile], wrong: set[Problem], told: set[Problem]) -> Sequence[Problem]:
+    """Warnings about languages beyond those of other folders; what is plainly wrong goes into `wrong`."""
+    found: list[Problem] = []
     try:
         settings = load(root)
         known = Registry.load(own_registry(settings.model_cache))
@@ -82,7 +83,8 @@ def _languages(root: Path, files: Sequence[ContentFile], wrong: set[Problem]) ->
         settings, known = Settings(), Registry.load()
     for file in files:
         wrong.update(language_problems(file, settings, known))
-        yield from language_warnings(file, settings, known)
+        found += language_warnings(file, settings, known, told | set(found))
+    return found
 
 
 def _summary(files: int, problems: int, warnings: int) -> str:

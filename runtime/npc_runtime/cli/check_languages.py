@@ -1,4 +1,4 @@
-"""Which models know the language of a character: the voice, speech-to-text and the language model must all know it."""
+"""Who knows the language of a character: its voice, speech-to-text and the language model should all know it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,17 @@ from npc_runtime.content.content_file import ContentFile
 from npc_runtime.content.cross_check import VOICE_LANGUAGE
 from npc_runtime.content.told import base, speaks
 from npc_runtime.errors import ModelError, Problem
+from npc_runtime.models.locate import MissingModelError, package_pieces
 from npc_runtime.models.registry import KIND_NAMES, Kind, ModelEntry, Registry
+from npc_runtime.models.store import has_files, model_folder
+from npc_runtime.tts.voices_here import MachineVoices
 
 _OUR_VOICES = ("auto", "piper")
 _HINTS: Mapping[Kind, str] = {
     "stt": "leave `stt.model` empty, so that a multilingual model is taken; `npc-runtime models pull` gets it",
-    "llm": "name an online model (`llm.provider`) or a larger one in `llm.model`: `npc-runtime models list`",
-    "tts": "write `voice: {engine: espeak}`, get a voice with `npc-runtime models pull`, or name an online one",
+    "llm": "until a model server on this machine, an online model (`llm.provider`) or a larger one (`llm.model`) "
+    "answers, characters only say what is written",
+    "tts": "get a voice with `npc-runtime models pull`, or name a service in `tts.provider`",
 }
 _ENGLISH_WHISPER = re.compile(r"[.-]en$")
 """How Whisper models are named that know English only."""
@@ -45,27 +49,36 @@ def language_problems(file: ContentFile, settings: Settings, known: Registry) ->
         yield source.problem(("voice", "name"), message, "change one of the two")
 
 
-def language_warnings(file: ContentFile, settings: Settings, known: Registry) -> Iterator[Problem]:
+def language_warnings(file: ContentFile, settings: Settings, known: Registry, told: set[Problem]) -> Iterator[Problem]:
     """Stages that do not know the language of a character, with what helps.
 
-    Models on this machine are judged: those of the settings, or else the default ones. Services are not asked.
+    What is on this machine is judged: the models of the settings, or else the default ones, and its voices. Services
+    count as knowing every language.
 
     Args:
         file: A character file.
         settings: What applies to it.
         known: The known models.
+        told: Warnings about other characters: the language model is the same for all, and told of once.
     """
     character, source = file.model, file.source
     if not isinstance(character, CharacterFile) or source is None:
         return
-    ours = character.voice.engine in _OUR_VOICES
-    if ours and character.voice.name and not settings.tts.model and character.voice.name not in known:
-        message = f"the voice `{character.voice.name}` is not known here"
+    voice = character.voice
+    code = voice.name.partition("+")[0].replace("_", "-").lower()
+    own = voice.engine == "auto" and _of_espeak(code, settings, known) == code  # such as `de+m3`
+    if voice.engine in _OUR_VOICES and voice.name and not (settings.tts.model or voice.name in known or own):
+        message = f"the voice `{voice.name}` is not known here"
         hint = "`npc-runtime models list` shows those that are; `tts.model` in the settings takes any file"
         yield source.problem(("voice", "name"), message, hint)
-    for kind, configured in _local(character, settings):
+    for kind, configured in _local(settings):
         if fault := _fault(kind, configured, character.language, known):
-            yield source.problem(("language",), fault, _HINTS[kind])
+            if kind != "llm" or all(fault != one.message for one in told):
+                yield source.problem(("language",), fault, _HINTS[kind])
+        elif missing := _missing(kind, configured, character.language, settings, known):
+            yield source.problem(("language",), missing.message, missing.hint)
+    if fault := _voice_fault(character, settings, known):
+        yield source.problem(("language",), fault, _HINTS["tts"])
     if settings.stt.language and base(settings.stt.language) != base(character.language):
         fault = f"players speak '{settings.stt.language}', but the character's language is '{character.language}'"
         yield source.problem(("language",), fault, "change one of the two, or remove `stt.language` from the settings")
@@ -74,16 +87,13 @@ def language_warnings(file: ContentFile, settings: Settings, known: Registry) ->
         yield source.problem(("language",), fault, "write its `barks`, and start goals by `keyword` or `event`")
 
 
-def _local(character: CharacterFile, settings: Settings) -> Iterator[tuple[Kind, str]]:
-    """The kinds of models that work on this machine for a character, and those that the settings name."""
-    stt, llm, tts = settings.stt, settings.llm, settings.tts
+def _local(settings: Settings) -> Iterator[tuple[Kind, str]]:
+    """What hears and thinks on this machine, each with the model that the settings name."""
+    stt, llm = settings.stt, settings.llm
     if stt.backend != "openai" and not (stt.provider or stt.base_url):
         yield "stt", stt.model
     if llm.backend not in ("openai", "transformers") and not (llm.provider or llm.base_url):
         yield "llm", llm.model
-    engine = tts.engine if character.voice.engine == "auto" else character.voice.engine
-    if engine in _OUR_VOICES and (tts.model or not character.voice.name):
-        yield "tts", tts.model
 
 
 def _fault(kind: Kind, configured: str, language: str, known: Registry) -> str:
@@ -100,6 +110,40 @@ def _fault(kind: Kind, configured: str, language: str, known: Registry) -> str:
     if base(language) in entry.languages:
         return ""
     return f"the {KIND_NAMES[kind]} {entry.id} does not know the language '{language}'"
+
+
+def _missing(kind: Kind, configured: str, language: str, settings: Settings, known: Registry) -> ModelError | None:
+    """That the default model for a language is not on this machine; None where it is, or somebody named one."""
+    if kind != "stt" or configured:
+        return None
+    entry = known.default(kind, language)
+    if package_pieces(entry) or has_files(model_folder(settings.model_cache, entry.id), entry):
+        return None
+    return MissingModelError(entry)
+
+
+def _voice_fault(character: CharacterFile, settings: Settings, known: Registry) -> str:
+    """Why the voice that would be used does not know the language; empty if it does, or nobody can tell."""
+    tts, language = settings.tts, character.language
+    engine = tts.engine if character.voice.engine == "auto" else character.voice.engine
+    if engine in ("openai", "elevenlabs") or (engine == "auto" and (tts.provider or tts.base_url)):
+        return ""
+    if engine in _OUR_VOICES and tts.model:
+        return _fault("tts", tts.model, language, known)
+    if engine in _OUR_VOICES and character.voice.name:  # judged by its name
+        return ""
+    if engine == "piper":
+        return _fault("tts", "", language, known)
+    if engine == "auto" and not _fault("tts", "", language, known):
+        return ""
+    if _of_espeak(language, settings, known) is None:
+        return f"espeak does not know the language '{language}', or is not installed"
+    return ""
+
+
+def _of_espeak(language: str, settings: Settings, known: Registry) -> str | None:
+    """The language of espeak nearest to one; None if it has none, or is not here."""
+    return MachineVoices(settings, known).here().espeak_language(language)
 
 
 def _known_voice(character: CharacterFile, known: Registry) -> ModelEntry | None:

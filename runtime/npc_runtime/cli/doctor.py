@@ -21,7 +21,7 @@ from npc_runtime.character.memory.embedder import find_embedder
 from npc_runtime.character.memory.inspection import inspect
 from npc_runtime.character.memory.lexicon import Lexicon
 from npc_runtime.cli import console, demo
-from npc_runtime.cli.doctor_models import models
+from npc_runtime.cli.doctor_models import models, voices
 from npc_runtime.cli.failure import package, readable
 from npc_runtime.cli.finding import Finding
 from npc_runtime.cli.tongue import shown
@@ -46,12 +46,14 @@ def doctor(library: Library, settings: Settings, *, as_json: bool = False) -> in
     if as_json:
         console.out(json.dumps({"ok": not bad, "findings": [asdict(finding) for finding in findings]}, indent=2))
         return 3 if bad else 0
-    signs = {"ok": "ok  ", "note": "note", "bad": "FIX "}
+    signs = {"ok": "ok", "note": shown("note"), "bad": "FIX"}
+    margin = max(4, len(signs["note"]))
     width = max(len(shown(finding.subject)) for finding in findings)
     for finding in findings:
-        console.out(f"{signs[finding.state]}  {shown(finding.subject):{width}}  {shown(finding.message)}")
+        sign = signs[finding.state].ljust(margin)
+        console.out(f"{sign}  {shown(finding.subject):{width}}  {shown(finding.message)}")
         if finding.fix:
-            console.out(f"      {'':{width}}  → {shown(finding.fix)}")
+            console.out(f"{'':{margin}}  {'':{width}}  → {shown(finding.fix)}")
     console.out()
     console.out(shown("The demo cannot run until the lines marked FIX are done." if bad else "The demo works here."))
     return 3 if bad else 0
@@ -65,6 +67,7 @@ def _look(library: Library, settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", "machine", f"{machine.cores} cores, {memory}, {gpus}")
     yield from _packages()
     yield from models(settings, machine)
+    yield from voices(library.characters(), settings)
     yield from _folders(settings)
     yield _memory(settings)
     yield _content(library)

@@ -1,12 +1,13 @@
 """What `doctor` says about models: those on this machine, those that servers offer, and which of them are taken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import anyio
 
 from npc_runtime.cli.finding import Finding
 from npc_runtime.config import Settings
+from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import NpcError
 from npc_runtime.llm.auto import Pick, pick
 from npc_runtime.llm.local_servers import KEY_VARIABLES, PORTS
@@ -16,9 +17,12 @@ from npc_runtime.models.hardware import Machine
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
+from npc_runtime.services import resolved
 from npc_runtime.stt.placement import Placement, place_here
 from npc_runtime.stt.sizes import arrange
 from npc_runtime.stt.whisper import WhisperEngine
+from npc_runtime.tts.voice_choice import choose
+from npc_runtime.tts.voices_here import MachineVoices
 
 _SHOWN = 8
 """Models of one server that are told by name."""
@@ -34,6 +38,27 @@ def models(settings: Settings, machine: Machine) -> Iterator[Finding]:
     yield from _servers(picked)
     yield from _speech(settings, registry, machine)
     yield _located("tts", settings.tts.model or registry.default("tts").id, settings, registry)[0]
+
+
+def voices(characters: Sequence[CharacterFile], settings: Settings) -> Iterator[Finding]:
+    """Which voice speaks, language by language of the characters; nothing is loaded, and no service is asked."""
+    try:
+        settings = anyio.run(resolved, settings)
+    except NpcError as error:
+        yield Finding("note", "voices", error.message, error.hint)
+        return
+    here = MachineVoices(settings, Registry.load(own_registry(settings.model_cache))).here()
+    for language in dict.fromkeys(character.language for character in characters):
+        chains = [choose(character, settings.tts, here) for character in characters if character.language == language]
+        names = dict.fromkeys(str(chain.voices[0]) for chain in chains if chain.voices)
+        reasons = {reason.code: reason for chain in chains for reason in chain.reasons}
+        if not names:
+            yield Finding("note", f"voices ({language})", "none", "`npc-runtime models pull` fetches voices of Piper")
+        elif reasons:
+            first = next(iter(reasons.values()))
+            yield Finding("note", f"voices ({language})", f"{', '.join(names)}; {first.message}", first.hint)
+        else:
+            yield Finding("ok", f"voices ({language})", ", ".join(names))
 
 
 def _located(kind: Kind, wanted: str, settings: Settings, registry: Registry) -> tuple[Finding, LocatedModel | None]:

@@ -47,6 +47,8 @@ class Completion:
     """What the character may do now, for backends that say it in another form than the prompt and the grammar."""
     max_sentences: int = 0
     """How long the reply may be, for the same; 0 where `grammar` alone says it."""
+    language: str = ""
+    """What the reply is to be in, as ISO 639 code; empty: whatever the model writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,19 @@ class Metered(Protocol):
     @property
     def spent(self) -> Spent:
         """All of it, by whoever wrote."""
+        ...
+
+
+@runtime_checkable
+class Versed(Protocol):
+    """A language model that says which languages it knows."""
+
+    def knows(self, language: str) -> bool:
+        """Whether it may be asked for replies in a language.
+
+        Args:
+            language: As ISO 639 code, with or without a region.
+        """
         ...
 
 
@@ -135,3 +150,8 @@ class LanguageModel(Protocol):
     async def aclose(self) -> None:
         """Stop the engine and free what it holds."""
         ...
+
+
+def knows(model: LanguageModel, language: str) -> bool:
+    """Whether a model may be asked for replies in a language: any where it does not say which it knows."""
+    return model.knows(language) if isinstance(model, Versed) else True

@@ -11,7 +11,7 @@ import anyio
 
 from npc_runtime.errors import EngineError, NpcError
 from npc_runtime.failover import Switch, nobody
-from npc_runtime.llm.backend import Completion, Delta, Finish, Message, ReplyFormat
+from npc_runtime.llm.backend import Completion, Delta, Finish, Message, ReplyFormat, knows
 from npc_runtime.llm.fit import continued
 from npc_runtime.llm.member import Member, first_able
 from npc_runtime.llm.passage import Passage
@@ -72,6 +72,14 @@ class ModelChain:
         """For which form of reply prompts must have the rules."""
         return self.members[0].model.reply_format
 
+    def knows(self, language: str) -> bool:
+        """Whether anybody who could answer now knows a language."""
+        return first_able(self.versed(language), may_spend=self._terms.may_spend()) is not None
+
+    def versed(self, language: str) -> list[Member]:
+        """Those who know a language, the preferred one first; all of them if it is empty."""
+        return [member for member in self.members if not language or knows(member.model, language)]
+
     @property
     def busy(self) -> bool:
         """Whether it works."""
@@ -114,10 +122,11 @@ class ModelChain:
 
     async def warm(self, request: Completion, *, said: str = "") -> None:
         """Have the prompt read by whoever would answer; where that is a service, by who stands by here, too."""
-        member = first_able(self.members, may_spend=self._terms.may_spend())
+        members = self.versed(request.language)
+        member = first_able(members, may_spend=self._terms.may_spend())
         if member is None:
             return
-        locally = [one for one in self.members if one.local and one.ready]
+        locally = [one for one in members if one.local and one.ready]
         self._working += 1
         try:
             for one in dict.fromkeys((member, *([] if member.local else locally[:1]))):
@@ -219,7 +228,8 @@ class _Reply:
         Raises:
             EngineError: Nobody is left.
         """
-        members = [member for member in self._chain.members if member not in self._tried]
+        versed = self._chain.versed(self._request.language)
+        members = [member for member in versed if member not in self._tried]
         again = [member for member in self._tried if member.local and self._tried.count(member) == 1]
         member = first_able(members, may_spend=self._may_spend) or first_able(again, may_spend=self._may_spend)
         if member is None:

@@ -4,13 +4,14 @@ import itertools
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from npc_runtime.content.told import base
 from npc_runtime.errors import EngineError, ModelError
 from npc_runtime.llm.backend import Completion, Delta, Finish, ReplyFormat, Role
 from npc_runtime.llm.child import ChildConfig
@@ -53,6 +54,7 @@ class LocalModel:
         timeout: Seconds without a new token after which the engine counts as hanging and is replaced.
         again: Whether an engine that fails before the first token is asked once more when it has been replaced. Where
             another model stands by, that one answers sooner.
+        languages: All that it knows, as ISO 639-1 codes; empty if that is not known.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class LocalModel:
         parameters: int = 0,
         timeout: float = 20.0,
         again: bool = True,
+        languages: Collection[str] = (),
     ) -> None:
         self._name = name
+        self._languages = frozenset(languages)
         self._small = parameters < _SMALL if parameters else os.path.getsize(config.model) < _SMALL_BYTES
         self.context = config.context
         """Tokens of one conversation."""
@@ -98,6 +102,10 @@ class LocalModel:
     def small(self) -> bool:
         """Whether the model is small: below about a billion parameters."""
         return self._small
+
+    def knows(self, language: str) -> bool:
+        """Whether it knows a language; a model of which that is not known counts as knowing any."""
+        return not self._languages or base(language) in self._languages
 
     async def start(self) -> None:
         """Start the process if it is not running."""

@@ -1,7 +1,7 @@
 """A local model from its file: what the file says decides how it is served and what it is told."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ def local_model(
     gpu_layers: int | Literal["auto"] = 0,
     timeout: float = 20.0,
     again: bool = True,
+    languages: Collection[str] = (),
     machine: Callable[[], Machine] = this_machine,
 ) -> LocalModel:
     """The model in a file, or in a folder for the engine `transformers`.
@@ -36,6 +37,7 @@ def local_model(
         gpu_layers: How many layers the graphics processor takes; `auto` measures its memory.
         timeout: Seconds without a new token after which the engine counts as hanging.
         again: As in `LocalModel`.
+        languages: As in `LocalModel`.
         machine: Looks at the machine, if that is needed.
 
     Raises:
@@ -59,7 +61,15 @@ def local_model(
     _log.info(
         "%s is of the family %s and is told what is said in the form %s.", name, header.architecture, template.name
     )
-    return LocalModel(name, config, template=template, parameters=header.parameters, timeout=timeout, again=again)
+    return LocalModel(
+        name,
+        config,
+        template=template,
+        parameters=header.parameters,
+        timeout=timeout,
+        again=again,
+        languages=languages,
+    )
 
 
 def _shape(header: Header) -> Shape:
