@@ -51,11 +51,14 @@ class ModelChain:
         self._terms = terms or Terms()
         self._last = self.members[0]
         """Who answered last."""
-        self._working = 0
+        self._work: set[object] = set()
+        """What is being done, by this chain and those of other sessions."""
 
     def on_terms(self, terms: Terms) -> "ModelChain":
         """The same models for one session, which closes nothing."""
-        return ModelChain(self.members, terms)
+        chain = ModelChain(self.members, terms)
+        chain._work = self._work
+        return chain
 
     @property
     def name(self) -> str:
@@ -75,7 +78,7 @@ class ModelChain:
     @property
     def busy(self) -> bool:
         """Whether it works."""
-        return self._working > 0
+        return bool(self._work)
 
     async def start(self) -> None:
         """Start the first model that can be started, and in the background those that are to stand by.
@@ -100,13 +103,13 @@ class ModelChain:
     async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
         """Answer, whoever can. Each piece that a model writes gives one `Delta`, empty while no word is complete."""
         reply = _Reply(self, request, self._terms)
-        self._working += 1
+        self._work.add(reply)
         try:
             yield reply
         finally:
             with anyio.CancelScope(shield=True):
                 await reply.aclose()
-            self._working -= 1
+            self._work.discard(reply)
             for member in self.members:
                 if member is reply.writer:
                     break
@@ -118,12 +121,12 @@ class ModelChain:
         if member is None:
             return
         locally = [one for one in self.members if one.local and one.ready]
-        self._working += 1
+        self._work.add(work := object())
         try:
             for one in dict.fromkeys((member, *([] if member.local else locally[:1]))):
                 await self._warm(one, request, said)
         finally:
-            self._working -= 1
+            self._work.discard(work)
 
     async def _warm(self, member: Member, request: Completion, said: str) -> None:
         if not member.ready:
