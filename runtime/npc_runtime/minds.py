@@ -50,6 +50,8 @@ _ENGINES = {
 }
 _BESIDE_FILE = 512 << 20
 """Bytes that a model takes beside its file, about. One that stands by is loaded ahead where there is room for it."""
+_PATIENCE = LlmSettings().timeout
+"""Seconds without a new token that a model which takes over gets at least: this machine may be busy with the game."""
 _SMALL = 900_000_000
 """Parameters below which a model is small."""
 PORTS_HERE: Sequence[int] = PORTS
@@ -299,7 +301,9 @@ def _file(means: Means, backend: str, wanted: str, *, again: bool = True) -> Loc
         batch_threads=settings.threads.llm or cores,
         gpu_layers=0,
     )
-    return local_model(name, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout, again=again)
+    # Where a service comes first, `llm.timeout` is how long that is waited for; those behind it may be slower.
+    timeout = llm.timeout if again else max(llm.timeout, _PATIENCE)
+    return local_model(name, config, gpu_layers=llm.gpu_layers, timeout=timeout, again=again)
 
 
 def _found(means: Means, backend: str, wanted: str) -> tuple[str, Path]:

@@ -104,6 +104,7 @@ class ModelChain:
         """Answer, whoever can. Each piece that a model writes gives one `Delta`, empty while no word is complete."""
         reply = _Reply(self, request, self._terms)
         self._work.add(reply)
+        self._stand_by(request)
         try:
             yield reply
         finally:
@@ -128,13 +129,17 @@ class ModelChain:
         finally:
             self._work.discard(work)
 
+    def _stand_by(self, request: Completion) -> None:
+        """While a service writes, let who stands by here read what it would have to: taking over, it writes at once."""
+        asked = first_able(self.members, may_spend=self._terms.may_spend())
+        standby = next((one for one in self.members if one.local and one.ready), None)
+        if asked is not None and not asked.local and standby is not None:
+            standby.read_ahead(request, small=self.small)
+
     async def _warm(self, member: Member, request: Completion, said: str) -> None:
-        if not member.ready:
-            return
-        whole = replace(request, messages=(*request.messages, Message("user", said)))
-        asked = await member.request(whole, small=self.small)
-        *before, last = asked.messages
-        await member.model.warm(replace(asked, messages=tuple(before)), said=last.text)
+        if member.ready:
+            whole = replace(request, messages=(*request.messages, Message("user", said)))
+            await member.read(whole, small=self.small)
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, by the tokenizer of whoever would answer."""
