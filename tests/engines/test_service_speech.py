@@ -15,6 +15,11 @@ pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 KEY = "sk-never-tell-anybody-0123456789"
 THEIRS = "Tell me about the flood, my good man."
 RECORDING, SPOKEN = "barnaby_flood.flac", "flood"
+MIRA = """
+name: Mira Holloway
+persona: {summary: Keeper of the lighthouse.}
+voice: {name: nova}
+"""
 fails = threading.Event()
 """Whether the service for hearing fails."""
 
@@ -41,7 +46,10 @@ def speaking() -> Iterator[speech.Service]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, hearing: Service, speaking: speech.Service) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("speech")
+    (folder / "characters").mkdir()
+    (folder / "characters" / "mira.yaml").write_text(MIRA, encoding="utf-8")
     environ = {
+        "NPC_RUNTIME_CONTENT": str(folder),
         "NPC_RUNTIME_STT__BASE_URL": hearing.url,
         "NPC_RUNTIME_STT__API_KEY": KEY,
         "NPC_RUNTIME_TTS__BASE_URL": f"{speaking.url}/v1",
@@ -90,17 +98,17 @@ async def test_a_service_speaks_and_a_voice_of_this_machine_when_it_fails(
     async with server.game(audio={"out": "binary"}) as game:
         before = len(speaking.seen)
         assert before < 8, "each clause costs money: nothing is prepared"
-        got = await game.say("Good day to you.", "ansel")
+        got = await game.say("Good day to you.", "mira")
         [end] = said(got, ends)
-        assert end["reason"] == "done" and {piece["rate"] for piece in said(got, sounds)} == {24_000}
+        assert end["reason"] == "done" and said(got, sounds), got
         spoken = [asked["input"] for asked in speaking.seen[before:]]
         clauses = [clause["text"] for clause in said(got, lambda one: one["type"] == "say" and not one.get("filler"))]
         assert clauses and set(clauses) <= set(spoken)
         assert not notices(got)
         speaking.status = 500
         told: list[Message] = []
-        for line in ("And a good night.", "Which herbs grow here?", "What is your name?"):
-            got = await game.say(line, "ansel")
+        for line in ("And a good night.", "Who lives here?", "What is your name?"):
+            got = await game.say(line, "mira")
             [end] = said(got, ends)
             assert end["reason"] == "done" and end["text"] and said(got, sounds)
             told += notices(got)

@@ -121,7 +121,10 @@ class ChainMouth:
         if rank == BACKGROUND and ready and ready[0].engine in _SERVICES:
             raise EngineError("What services speak is not prepared.")
         first: Exception | None = None
+        lost: set[Engine] = set()
         for choice in ready:
+            if choice.engine in lost:
+                continue
             head: ClipHead | None = None
             left = 0
             breakers = (self._breaker(choice), self._breaker(choice, its_own=True))
@@ -141,6 +144,8 @@ class ChainMouth:
                 if rank != BACKGROUND:
                     self._tell_of(character)
                 if head is None:
+                    if choice.engine in _SERVICES and not _of_one_voice(error):
+                        lost.add(choice.engine)
                     continue
                 if left > 0:
                     yield ClipPiece(np.zeros(left, np.float32), head.rate, last=True)
@@ -163,9 +168,7 @@ class ChainMouth:
         return self._chains[key]
 
     def _failed(self, character: CharacterFile, choice: VoiceChoice, error: Exception) -> None:
-        # A service that does not know one voice may know the others.
-        its_own = isinstance(error, ServiceError) and error.failing == "request"
-        self._breaker(choice, its_own=its_own).failed(error)
+        self._breaker(choice, its_own=_of_one_voice(error)).failed(error)
         known = error if isinstance(error, NpcError) else EngineError(f"The voice {choice} failed: {error!r}.")
         if known is not error:
             _log.error("The voice %s failed unexpectedly", choice, exc_info=error)
@@ -191,6 +194,11 @@ class ChainMouth:
 def _nothing(character: CharacterFile, chain: VoiceChain) -> SetupError:
     why = chain.reasons[0].message if chain.reasons else f"Nothing on this machine speaks {character.language!r}."
     return SetupError(why, hint="run `pip install espeakng-loader`, or `npc-runtime models pull` a voice")
+
+
+def _of_one_voice(error: Exception) -> bool:
+    """Whether only one voice of a service fails: one that does not know a voice may know the others."""
+    return isinstance(error, ServiceError) and error.failing == "request"
 
 
 def _identity(character: CharacterFile) -> str:
