@@ -46,7 +46,6 @@ async def test_every_turn_is_ended_and_no_word_comes_twice(dying: Dying) -> None
     assert whole.cost == pytest.approx((900 * 0.40 + 40 * 1.60) / 1e6)
     for point in points(12):
         told = await dying.turn(point)
-        print(point, round(told.delay_ms))
         assert told.reason == "done" and told.said, (point, told.notices, told)
         assert not twice(told), (point, told)
         assert told.switched, (point, told)
