@@ -47,6 +47,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("local_engine", ["xllamacpp", second])
 
 
+@pytest.fixture(autouse=True)
+def _no_servers_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else runs on this machine must not answer in a test."""
+    monkeypatch.setattr("npc_runtime.minds.PORTS_HERE", ())
+
+
 @pytest.fixture(scope="session")
 def gguf() -> Path:
     """The embedded language model."""

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from npc_runtime.clock import Clock
-from npc_runtime.errors import Failing, ServiceError
+from npc_runtime.errors import Failing, ServiceError, SetupError
 
 FAILURES = 2
 """Failures in a row after which something is left alone."""
@@ -82,7 +82,8 @@ class Breaker:
         """It does not work.
 
         Args:
-            error: How; a `ServiceError` may say that it is hopeless for now, or for how long.
+            error: How; a `ServiceError` may say that it is hopeless for now, or for how long. What a person has to do
+                something about, a `SetupError` or a key that is refused, makes it rest for as long as it may.
         """
         failing = error.failing if isinstance(error, ServiceError) else None
         asked = _seconds(error.retry_after) if isinstance(error, ServiceError) else 0.0
@@ -91,11 +92,12 @@ class Breaker:
         if self._until is not None and not trial:  # begun before it opened: that is known already
             self._until = max(self._until, self._clock.now() + asked)
             return
-        if not (trial or asked or failing in _HOPELESS or self._failed >= self._most):
+        waits_for_a_person = failing == "key" or isinstance(error, SetupError)
+        if not (trial or asked or failing in _HOPELESS or waits_for_a_person or self._failed >= self._most):
             return
         if trial:
             self._rest = min(self._rest * 2, self._longest_rest)
-        elif failing == "key":  # a person has to do something about it
+        elif waits_for_a_person:
             self._rest = self._longest_rest
         self._until = self._clock.now() + max(self._rest, asked)
 

@@ -91,7 +91,7 @@ class ServiceEars:
         """Told when this machine has taken over."""
         self._service = service
         self._here = here
-        standbys = [Standby[OnlineEars | LaneEars](service.name, service, Breaker(clock))]
+        standbys: list[Standby[OnlineEars | LaneEars]] = [Standby(service.name, service, Breaker(clock))]
         if here is not None:
             standbys.append(Standby("Whisper on this machine", here, Breaker(clock)))
         self._standbys = standbys

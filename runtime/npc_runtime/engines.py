@@ -13,6 +13,7 @@ from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.ears import LaneEars, ServiceEars, Whisper
 from npc_runtime.errors import NpcError
+from npc_runtime.events import Notice
 from npc_runtime.lane import Lane
 from npc_runtime.llm.local import LocalModel
 from npc_runtime.minds import Means, Mind, choose_mind
@@ -71,14 +72,24 @@ class Engines:
         mind: The language model; see `choose_mind`.
         registry: The known models.
         language: The language that the player and the characters speak.
+        machine: Its means; None: they are looked at.
 
     Raises:
         ModelError: A model is missing or wrong.
         SetupError: A setting asks for something that is not there.
     """
 
-    def __init__(self, settings: Settings, mind: Mind, registry: Registry, *, language: str = "en") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        mind: Mind,
+        registry: Registry,
+        *,
+        language: str = "en",
+        machine: Machine | None = None,
+    ) -> None:
         self._settings = settings
+        self._machine = machine or this_machine()
         self._registry = registry
         self.mind = mind
         context = mind.context if isinstance(mind, LocalModel) else settings.llm.context
@@ -128,6 +139,12 @@ class Engines:
         for error in mute:
             _log.warning("%s", error.message)
 
+    def tells(self, tell: Callable[[Notice], None]) -> None:
+        """Say to whom to tell when another voice speaks, or another one hears, than the one that was wanted."""
+        self.mouth.tells(lambda code, message, hint: tell(Notice(code=code, message=message, hint=hint)))
+        if isinstance(self.ears, ServiceEars):
+            self.ears.switched = lambda switch: tell(switch.notice())
+
     def busy(self) -> Mapping[str, bool]:
         """Which engines work: `stt`, `llm`, `tts`."""
         return {"stt": self.ears.busy, "llm": self.mind.busy, "tts": self.mouth.busy}
@@ -147,11 +164,11 @@ class Engines:
 
     def _ears(self, language: str) -> LaneEars | ServiceEars:
         settings = self._settings
-        stt, machine = settings.stt, this_machine()
+        stt, machine = settings.stt, self._machine
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
         # A small Whisper model is slower with two threads than with one: they wait for each other at every token.
         threads = settings.threads.stt or max(1, min(cores // 2, 4))
-        if stt.backend != "openai" and not stt.base_url:
+        if stt.backend == "whisper" or (stt.backend == "auto" and not stt.base_url):
             return LaneEars(partial(self._whisper, stt.model, machine), language, threads)
         service = OnlineEars(stt.base_url or OPENAI_URL, stt.api_key, model=stt.model, timeout=stt.timeout)
         try:
@@ -197,8 +214,9 @@ async def put_together(settings: Settings, *, language: str = "en", conversation
     settings = await resolved(settings)
     registry = Registry.load(own_registry(settings.model_cache))
     slots = min(settings.llm.slots, conversations or settings.llm.slots)
-    mind = await choose_mind(Means.of(settings, registry, slots))
-    return Engines(settings, mind, registry, language=language)
+    machine = await anyio.to_thread.run_sync(this_machine)
+    mind = await choose_mind(Means.of(settings, registry, slots, machine))
+    return Engines(settings, mind, registry, language=language, machine=machine)
 
 
 @asynccontextmanager

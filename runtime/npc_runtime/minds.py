@@ -5,7 +5,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import psutil
 from pydantic import SecretStr
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 from npc_runtime.breaker import Breaker
 from npc_runtime.budget import Budget
 from npc_runtime.clock import Clock, MonotonicClock
-from npc_runtime.config import LlmFallback, Settings
+from npc_runtime.config import LlmFallback, LlmSettings, Settings
 from npc_runtime.errors import NpcError, SetupError
 from npc_runtime.events import Event, Usage
 from npc_runtime.failover import Switch
@@ -24,18 +25,20 @@ from npc_runtime.llm.chain import ModelChain, Terms
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.local import LocalModel
 from npc_runtime.llm.local_file import local_model
-from npc_runtime.llm.local_servers import KEY_VARIABLES, PORTS
+from npc_runtime.llm.local_servers import KEY_VARIABLES, PORTS, discover, serving
 from npc_runtime.llm.member import Member
 from npc_runtime.llm.online import OnlineModel
 from npc_runtime.llm.online_choice import online_model
 from npc_runtime.llm.providers import Capabilities, KnownModel, Providers, custom
-from npc_runtime.llm.served import ServedModel
+from npc_runtime.llm.served import LocalServer, ServedModel
 from npc_runtime.models.fit import GAME_RESERVE
 from npc_runtime.models.hardware import Machine, this_machine
 from npc_runtime.models.locate import locate
 from npc_runtime.models.registry import Registry
 from npc_runtime.purse import Purse
 from npc_runtime.spending import Price, Spent
+
+S = TypeVar("S", bound=LlmSettings | LlmFallback)
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +48,10 @@ _ENGINES = {
     "llama-cpp-python": "llama-cpp-python",
     "transformers": "transformers",
 }
-_STANDBY_BYTES = 1 << 30
-"""Free memory beside a game with which the embedded model is loaded before it is needed."""
+_BESIDE_FILE = 512 << 20
+"""Bytes that a model takes beside its file, about. One that stands by is loaded ahead where there is room for it."""
+_PATIENCE = LlmSettings().timeout
+"""Seconds without a new token that a model which takes over gets at least: this machine may be busy with the game."""
 _SMALL = 900_000_000
 """Parameters below which a model is small."""
 PORTS_HERE: Sequence[int] = PORTS
@@ -81,9 +86,9 @@ class Means:
     clock: Clock
 
     @classmethod
-    def of(cls, settings: Settings, registry: Registry, slots: int) -> "Means":
-        """The means of this machine."""
-        return cls(settings, registry, slots, this_machine(), MonotonicClock())
+    def of(cls, settings: Settings, registry: Registry, slots: int, machine: Machine | None = None) -> "Means":
+        """The means of this machine; `machine` unless that has to be looked at."""
+        return cls(settings, registry, slots, machine or this_machine(), MonotonicClock())
 
 
 async def choose_mind(means: Means) -> Mind:
@@ -98,17 +103,23 @@ async def choose_mind(means: Means) -> Mind:
         SetupError: A setting asks for something that is not there.
     """
     llm = means.settings.llm
-    picked = await pick(means.settings, means.registry, means.machine, ports=PORTS_HERE)
+    ports = PORTS_HERE if _may_be_served(llm) else ()
+    picked = await pick(means.settings, means.registry, means.machine, ports=ports)
     _log.info("%s", picked.choice.why)
     if picked.choice.source == "file" and not llm.fallback:
         return _file(means, llm.backend, picked.choice.model)
-    first = _first(means, picked)
+    first = await _first(means, picked)
     # One prompt serves all of them, so that all are asked for replies of the same form.
     form = first.model.reply_format
-    members = [first, *(_standby(means, fallback, form) for fallback in llm.fallback)]
-    if all(isinstance(member.model, OnlineModel) for member in members):
-        members += _embedded(means)
-    return ModelChain(members)
+    members = [first, *[await _standby(means, fallback, picked, form) for fallback in llm.fallback]]
+    return ModelChain([*members, *_embedded(means, members)])
+
+
+def _may_be_served(llm: LlmSettings) -> bool:
+    """Whether a model that is asked for may be one of a server that runs on this machine."""
+    if llm.backend == "auto" and not (llm.provider or llm.base_url):
+        return True
+    return any(one.backend == "auto" and one.model and not (one.provider or one.base_url) for one in llm.fallback)
 
 
 def on_terms(
@@ -150,52 +161,116 @@ def note_usage(mind: LanguageModel, ledger: Ledger, session: str, usage: Usage) 
         )
 
 
-def _first(means: Means, picked: Pick) -> Member:
+async def _first(means: Means, picked: Pick) -> Member:
     llm, choice = means.settings.llm, picked.choice
     if choice.source == "file":
         return _local(means, _file(means, llm.backend, choice.model, again=False))
     if picked.server is not None and picked.model is not None:
-        return _served(means, picked, picked.model)
-    return _online(means, online_model(llm, Providers.load(), llm))
+        return _served(means, picked.server, picked.model)
+    return await _service(means, llm, llm)
 
 
-def _standby(means: Means, fallback: LlmFallback, form: ReplyFormat) -> Member:
-    if fallback.provider or fallback.base_url:
-        llm = means.settings.llm.model_copy(update={"reply_format": form})
-        return _online(means, online_model(fallback, Providers.load(), llm))
+async def _standby(means: Means, fallback: LlmFallback, picked: Pick, form: ReplyFormat) -> Member:
+    llm = means.settings.llm.model_copy(update={"reply_format": form})
+    if fallback.provider or fallback.base_url or fallback.backend == "openai":
+        return await _service(means, fallback, llm)
+    known = not fallback.model or fallback.model in means.registry
+    if fallback.backend == "auto" and not known and (offer := serving(picked.servers, fallback.model)):
+        return _served(means, *offer, form=form)
     return _local(means, _file(means, fallback.backend, fallback.model, again=False))
 
 
-def _embedded(means: Means) -> list[Member]:
+def _embedded(means: Means, before: Sequence[Member]) -> list[Member]:
     """The model that is always there: it can do little, but it answers."""
+    files = [member.model for member in before if isinstance(member.model, LocalModel)]
     try:
         model = _file(means, "auto", "", again=False)
     except NpcError as error:
         _log.warning("Nothing on this machine answers when services do not: %s", error.message)
         return []
-    return [_local(means, model)]
+    if any(file.process.config.model == model.process.config.model for file in files):
+        return []
+    return [_local(means, model, spare=bool(files))]
 
 
-def _local(means: Means, model: LocalModel) -> Member:
-    eager = means.machine.available >= GAME_RESERVE + _STANDBY_BYTES
+def _local(means: Means, model: LocalModel, *, spare: bool = False) -> Member:
+    """A model file as a member of a chain.
+
+    Args:
+        means: What there is.
+        model: Made of the file.
+        spare: Whether other files stand by before it, so that it is not loaded until they fail.
+    """
+    path = Path(model.process.config.model)
+    needed = _BESIDE_FILE + (path.stat().st_size if path.is_file() else 0)
+    eager = not spare and means.machine.available - GAME_RESERVE >= needed
     return Member(model, Breaker(means.clock), local=True, context_tokens=model.context, eager=eager)
 
 
-def _online(means: Means, model: OnlineModel) -> Member:
+async def _service(means: Means, service: LlmSettings | LlmFallback, llm: LlmSettings) -> Member:
+    """A service that the settings name; one that runs on this machine is asked what it is."""
+    providers = Providers.load()
+    service, llm = _addressed(service), _addressed(llm)
+    if service.base_url and not service.provider and custom(service.base_url).local:
+        found = await _asked(means, service)
+        if found is not None:
+            server, served = found
+            can, small = _abilities(server), _is_small(served)
+            model = online_model(service, providers, llm, can=can, small=small)
+            return Member(model, Breaker(means.clock), local=True, context_tokens=served.context if served else None)
+        return Member(online_model(service, providers, llm), Breaker(means.clock), local=True)
+    model = online_model(service, providers, llm)
     return Member(model, Breaker(means.clock), price=_price(model.known))
 
 
-def _served(means: Means, picked: Pick, served: ServedModel) -> Member:
-    """A model of a server on this machine."""
-    assert picked.server is not None
-    llm, server = means.settings.llm, picked.server
-    can = Capabilities(grammar=server.grammar == "grammar", usage=True)
+def _addressed(service: S) -> S:
+    """OpenAI's own service where nothing says which one is meant."""
+    if service.backend == "openai" and not (service.provider or service.base_url):
+        return service.model_copy(update={"provider": "openai"})
+    return service
+
+
+async def _asked(means: Means, service: LlmSettings | LlmFallback) -> tuple[LocalServer, ServedModel | None] | None:
+    """Which server has an address of this machine, and its model that the settings name or that it has alone."""
+    address = urlsplit(custom(service.base_url).base_url)
+    if address.scheme != "http":
+        return None
+    given = means.settings.llm.api_key.get_secret_value() if service is means.settings.llm else ""
+    keys = {kind: key for kind, name in KEY_VARIABLES.items() if (key := given or os.environ.get(name, ""))}
+    servers = await discover([address.port or 80], keys=keys)
+    if not servers:
+        return None
+    found = serving(servers, service.model) if service.model else None
+    if found is None and not service.model and len(servers[0].models) == 1:
+        found = servers[0], servers[0].models[0]
+    return servers[0], found[1] if found else None
+
+
+def _abilities(server: LocalServer) -> Capabilities:
+    prefill: Literal["", "message"] = "message" if server.kind == "llama-server" else ""
+    return Capabilities(grammar=server.grammar == "grammar", usage=True, prefill=prefill)
+
+
+def _is_small(served: ServedModel | None) -> bool:
+    return served is not None and served.parameters is not None and served.parameters < _SMALL
+
+
+def _served(means: Means, server: LocalServer, served: ServedModel, *, form: ReplyFormat | None = None) -> Member:
+    """A model of a server on this machine that was found.
+
+    Args:
+        means: What there is.
+        server: Who serves it.
+        served: The model.
+        form: Of its replies; None: as the settings say.
+    """
+    llm = means.settings.llm
     model = OnlineModel(
-        custom(server.base_url, name=server.kind, can=can),
+        custom(server.base_url, name=server.kind, can=_abilities(server)),
         served.name,
         key=SecretStr(os.environ.get(KEY_VARIABLES.get(server.kind, ""), "")),
-        reply_format="tags" if llm.reply_format == "auto" else llm.reply_format,
-        small=served.parameters is not None and served.parameters < _SMALL,
+        reply_format=form or ("tags" if llm.reply_format == "auto" else llm.reply_format),
+        small=_is_small(served),
         connect_timeout=llm.connect_timeout,
         # It may have to load the model first.
         first_token_timeout=llm.first_token_timeout if served.loaded else max(llm.first_token_timeout, llm.timeout),
@@ -226,7 +301,9 @@ def _file(means: Means, backend: str, wanted: str, *, again: bool = True) -> Loc
         batch_threads=settings.threads.llm or cores,
         gpu_layers=0,
     )
-    return local_model(name, config, gpu_layers=llm.gpu_layers, timeout=llm.timeout, again=again, languages=languages)
+    # Where a service comes first, `llm.timeout` is how long that is waited for; those behind it may be slower.
+    timeout = llm.timeout if again else max(llm.timeout, _PATIENCE)
+    return local_model(name, config, gpu_layers=llm.gpu_layers, timeout=timeout, again=again, languages=languages)
 
 
 def _found(means: Means, backend: str, wanted: str) -> tuple[str, Path, tuple[str, ...]]:

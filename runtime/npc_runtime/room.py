@@ -21,7 +21,6 @@ from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
 from npc_runtime.content.reload import Reloader
-from npc_runtime.ears import ServiceEars
 from npc_runtime.engines import Engines, running
 from npc_runtime.errors import InputError, NpcError
 from npc_runtime.house import House
@@ -275,9 +274,7 @@ async def open_room(library: Library, settings: Settings, *, seed: int | None = 
     with Traces(state, exporters=[export] if export is not None else []) as traces, Ledger(state) as ledger:
         async with running(settings, characters) as engines, anyio.create_task_group() as tasks:
             room = Room(library, engines, settings, traces, seed=seed, ledger=ledger)
-            engines.mouth.tells(lambda *told: room.tell(events.Notice(code=told[0], message=told[1], hint=told[2])))
-            if isinstance(engines.ears, ServiceEars):
-                engines.ears.switched = lambda switch: room.tell(switch.notice())
+            engines.tells(room.tell)
             tasks.start_soon(room.run)
             try:
                 with _seldom_collected():

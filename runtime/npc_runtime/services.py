@@ -12,6 +12,14 @@ from npc_runtime.llm.providers import Provider, Providers, custom
 _log = logging.getLogger(__name__)
 
 OPENAI_URL = "https://api.openai.com/v1"
+ELEVENLABS = Provider(
+    id="elevenlabs",
+    name="ElevenLabs",
+    base_url="https://api.elevenlabs.io",
+    keys=("ELEVENLABS_API_KEY",),
+    hosts=("*.elevenlabs.io",),
+)
+"""It speaks only, and has an interface of its own."""
 
 
 async def resolved(settings: Settings) -> Settings:
@@ -21,19 +29,30 @@ async def resolved(settings: Settings) -> Settings:
         InputError: There is no such provider, or an address is none.
     """
     stt, tts = settings.stt, settings.tts
-    if stt.provider or stt.base_url or stt.backend == "openai":
-        stt = stt.model_copy(update=await _found(stt, stt.provider or ("" if stt.base_url else "openai"), "STT"))
-    if (tts.provider or tts.base_url or tts.engine == "openai") and tts.engine != "elevenlabs":
-        tts = tts.model_copy(update=await _found(tts, tts.provider or ("" if tts.base_url else "openai"), "TTS"))
+    if stt.backend != "whisper" and (stt.provider or stt.base_url or stt.backend == "openai"):
+        stt = stt.model_copy(update=await _found(stt, _service_of(stt), "STT"))
+    if tts.engine == "elevenlabs":
+        service = ELEVENLABS.at(tts.base_url)
+        tts = tts.model_copy(update={"api_key": await _key(service, tts.api_key, "TTS")})
+    elif tts.provider or tts.base_url or tts.engine == "openai":
+        tts = tts.model_copy(update=await _found(tts, _service_of(tts), "TTS"))
     return settings.model_copy(update={"stt": stt, "tts": tts})
 
 
-async def _found(section: SttSettings | TtsSettings, provider: str, name: str) -> dict[str, str | SecretStr]:
-    """Address and key of a service; without a key it will refuse, and what is on this machine does the work."""
-    service: Provider = Providers.load().get(provider).at(section.base_url) if provider else custom(section.base_url)
-    key = section.api_key
+def _service_of(section: SttSettings | TtsSettings) -> Provider:
+    if section.base_url and not section.provider:
+        return custom(section.base_url)
+    return Providers.load().get(section.provider or "openai").at(section.base_url)
+
+
+async def _found(section: SttSettings | TtsSettings, service: Provider, name: str) -> dict[str, str | SecretStr]:
+    return {"base_url": service.base_url, "api_key": await _key(service, section.api_key, name)}
+
+
+async def _key(service: Provider, given: SecretStr, name: str) -> SecretStr:
+    """The key of a service; without one it will refuse, and what is on this machine does the work."""
     try:
-        key = await find_key(service, key, variable=f"NPC_RUNTIME_{name}__API_KEY")
+        return await find_key(service, given, variable=f"NPC_RUNTIME_{name}__API_KEY")
     except ServiceError as error:
         _log.warning("%s", error)
-    return {"base_url": service.base_url, "api_key": key}
+        return given

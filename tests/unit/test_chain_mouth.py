@@ -7,11 +7,11 @@ import anyio
 import numpy as np
 import pytest
 
+from npc_runtime.breaker import FIRST_REST_S, LONGEST_REST_S, LONGEST_WAIT_S
 from npc_runtime.content.character import CharacterFile, Persona
 from npc_runtime.errors import ModelError, NpcError, ServiceError, SetupError
 from npc_runtime.lane import LIVE
 from npc_runtime.speech import ClipHead, ClipPiece, TimedPhone
-from npc_runtime.tts.breaker import LONGEST_S, REST_S
 from npc_runtime.tts.chain_mouth import ChainMouth
 from npc_runtime.tts.mouths import Manner
 from npc_runtime.tts.voice_choice import Engine, Reason, VoiceChain, VoiceChoice
@@ -147,11 +147,11 @@ async def test_it_is_told_once_for_each_character_and_reason() -> None:
 @pytest.mark.parametrize(
     ("errors", "rest"),
     [
-        ([ServiceError("No.", failing="server")] * 2, REST_S),
+        ([ServiceError("No.", failing="server")] * 2, FIRST_REST_S),
         ([BUSY], 90),
-        ([ServiceError("Full.", failing="limit", retry_after=1e9)], LONGEST_S),
-        ([ServiceError("Key.", failing="key")], LONGEST_S),
-        ([ModelError("Damaged.")], LONGEST_S),
+        ([ServiceError("Full.", failing="limit", retry_after=1e9)], LONGEST_WAIT_S),
+        ([ServiceError("Key.", failing="key")], LONGEST_REST_S),
+        ([ModelError("Damaged.")], LONGEST_REST_S),
     ],
 )
 async def test_a_voice_that_fails_is_left_alone_for_a_while(errors: list[NpcError], rest: float) -> None:

@@ -71,6 +71,7 @@ def say(request: Request, library: Library, settings: Settings) -> int:
 
     async def exchange(ledger: Ledger) -> None:
         async with running(settings, [character], ears=samples is not None, conversations=1) as engines:
+            engines.tells(emit)
             session = Session(
                 library,
                 ears=engines.ears,

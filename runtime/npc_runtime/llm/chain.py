@@ -51,11 +51,14 @@ class ModelChain:
         self._terms = terms or Terms()
         self._last = self.members[0]
         """Who answered last."""
-        self._working = 0
+        self._work: set[object] = set()
+        """What is being done, by this chain and those of other sessions."""
 
     def on_terms(self, terms: Terms) -> "ModelChain":
         """The same models for one session, which closes nothing."""
-        return ModelChain(self.members, terms)
+        chain = ModelChain(self.members, terms)
+        chain._work = self._work
+        return chain
 
     @property
     def name(self) -> str:
@@ -83,7 +86,7 @@ class ModelChain:
     @property
     def busy(self) -> bool:
         """Whether it works."""
-        return self._working > 0
+        return bool(self._work)
 
     async def start(self) -> None:
         """Start the first model that can be started, and in the background those that are to stand by.
@@ -108,13 +111,14 @@ class ModelChain:
     async def stream(self, request: Completion) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
         """Answer, whoever can. Each piece that a model writes gives one `Delta`, empty while no word is complete."""
         reply = _Reply(self, request, self._terms)
-        self._working += 1
+        self._work.add(reply)
+        self._stand_by(request)
         try:
             yield reply
         finally:
             with anyio.CancelScope(shield=True):
                 await reply.aclose()
-            self._working -= 1
+            self._work.discard(reply)
             for member in self.members:
                 if member is reply.writer:
                     break
@@ -127,20 +131,24 @@ class ModelChain:
         if member is None:
             return
         locally = [one for one in members if one.local and one.ready]
-        self._working += 1
+        self._work.add(work := object())
         try:
             for one in dict.fromkeys((member, *([] if member.local else locally[:1]))):
                 await self._warm(one, request, said)
         finally:
-            self._working -= 1
+            self._work.discard(work)
+
+    def _stand_by(self, request: Completion) -> None:
+        """While a service writes, let who stands by here read what it would have to: taking over, it writes at once."""
+        asked = first_able(self.members, may_spend=self._terms.may_spend())
+        standby = next((one for one in self.members if one.local and one.ready), None)
+        if asked is not None and not asked.local and standby is not None:
+            standby.read_ahead(request, small=self.small)
 
     async def _warm(self, member: Member, request: Completion, said: str) -> None:
-        if not member.ready:
-            return
-        whole = replace(request, messages=(*request.messages, Message("user", said)))
-        asked = await member.request(whole, small=self.small)
-        *before, last = asked.messages
-        await member.model.warm(replace(asked, messages=tuple(before)), said=last.text)
+        if member.ready:
+            whole = replace(request, messages=(*request.messages, Message("user", said)))
+            await member.read(whole, small=self.small)
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, by the tokenizer of whoever would answer."""

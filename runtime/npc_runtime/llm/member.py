@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import anyio
@@ -62,6 +63,7 @@ class Member:
         self._closed = False
         self._lock = anyio.Lock()
         self._starting: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -128,6 +130,25 @@ class Member:
             request = await fitted(request, context_tokens=self._context_tokens, count=self.model.count)
         return request
 
+    async def read(self, request: Completion, *, small: bool) -> None:
+        """Have a prompt read that it may have to answer soon; the arguments are those of `request`."""
+        asked = await self.request(request, small=small)
+        *before, last = asked.messages
+        await self.model.warm(replace(asked, messages=tuple(before)), said=last.text)
+
+    def read_ahead(self, request: Completion, *, small: bool) -> None:
+        """The same in the background; what else was being read so is left."""
+        if not self._closed:
+            if self._reading is not None:
+                self._reading.cancel()
+            self._reading = asyncio.create_task(self._read_ahead(request, small), name=f"read ahead {self.name}")
+
+    async def _read_ahead(self, request: Completion, small: bool) -> None:
+        try:
+            await self.read(request, small=small)
+        except Exception as error:  # it will be told when it is asked
+            _log.info("%s could not read ahead: %s", self.name, readable(error).message)
+
     def spent(self, request: Completion, finish: Finish | None, pieces: int) -> Spent | None:
         """What an answer has taken.
 
@@ -156,9 +177,11 @@ class Member:
     async def aclose(self) -> None:
         """Stop it."""
         self._closed = True
-        if self._starting is not None and not self._starting.done():
-            self._starting.cancel()
-            await asyncio.wait([self._starting])
+        tasks = [task for task in (self._starting, self._reading) if task is not None and not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         await self.model.aclose()
 
 

@@ -136,7 +136,7 @@ def refused(
         return ServiceError(f"{service} asks for payment{said}", hint=hint, failing="limit", retry_after=wait)
     failing = "server" if status >= 500 or status == 408 else "request"
     what = "has failed" if failing == "server" else "refuses the request"
-    hint = "" if failing == "server" else "check llm.provider, llm.base_url and llm.model"
+    hint = "it may work the next time" if failing == "server" else "check llm.provider, llm.base_url and llm.model"
     shown = "" if page else said
     return ServiceError(f"{service} {what} (status {status}){shown}", hint=hint, failing=failing, retry_after=wait)
 

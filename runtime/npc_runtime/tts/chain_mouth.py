@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 import anyio
 import numpy as np
 
+from npc_runtime.breaker import Breaker
 from npc_runtime.clock import Clock, MonotonicClock
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import EngineError, NpcError, ServiceError, SetupError
-from npc_runtime.lane import LIVE
+from npc_runtime.lane import BACKGROUND, LIVE
 from npc_runtime.speech import ClipHead, ClipPiece, VoiceColour
-from npc_runtime.tts.breaker import Breaker
 from npc_runtime.tts.mouths import Manner, VoiceMouth
 from npc_runtime.tts.voice_choice import Engine, VoiceChain, VoiceChoice
 
 _log = logging.getLogger(__name__)
+
+_SERVICES: frozenset[Engine] = frozenset({"openai", "elevenlabs"})
 
 Tell = Callable[[str, str, str], None]
 """Receives what a player may want to know: a code for `notice`, a message and a hint."""
@@ -27,7 +29,9 @@ class ChainMouth:
 
     A voice that fails before the head of a clause leaves that clause to the next voice. One that fails in the middle
     cannot be taken over from without saying words twice: the rest of the clause is silence, and the next clause is
-    spoken by the next voice.
+    spoken by the next voice. What is prepared ahead is not asked of services: each clause costs money.
+
+    What goes wrong while voices are made ready is told when their character speaks: only then is somebody there.
 
     Args:
         choose: The voices of a character; called in a thread, once for each character.
@@ -46,10 +50,12 @@ class ChainMouth:
     ) -> None:
         self._choose = choose
         self._mouths = mouths
-        self._tell = tell or _write
+        self._tell = tell or _nobody
         self._clock = clock or MonotonicClock()
         self._chains: dict[tuple[object, ...], VoiceChain] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._known: dict[tuple[str, str], tuple[str, str, str]] = {}
+        """What is to be told, by character and reason."""
         self._told: set[tuple[str, str]] = set()
 
     def tells(self, tell: Tell) -> None:
@@ -79,6 +85,13 @@ class ChainMouth:
                 return
         raise first or _nothing(character, chain)
 
+    def _tell_of(self, character: CharacterFile) -> None:
+        """Tell what is known of a character's voices, and has not been told."""
+        for key, told in self._known.items():
+            if key[0] == _identity(character) and key not in self._told:
+                self._told.add(key)
+                self._tell(*told)
+
     @asynccontextmanager
     async def stream(
         self, text: str, character: CharacterFile, *, rank: int = LIVE, colour: VoiceColour | None = None
@@ -100,13 +113,23 @@ class ChainMouth:
         self, text: str, character: CharacterFile, rank: int, colour: VoiceColour | None
     ) -> AsyncGenerator[ClipHead | ClipPiece, None]:
         chain = await self._chain(character)
+        if rank != BACKGROUND:
+            self._tell_of(character)
         manner = Manner(character.voice.rate, character.voice.volume, colour)
         # When every voice is being left alone, all of them are asked: silence is worse than another failure.
         ready = [choice for choice in chain.voices if self._ready(choice)] or list(chain.voices)
+        if rank == BACKGROUND and ready and ready[0].engine in _SERVICES:
+            raise EngineError("What services speak is not prepared.")
         first: Exception | None = None
+        lost: set[Engine] = set()
         for choice in ready:
+            if choice.engine in lost:
+                continue
             head: ClipHead | None = None
             left = 0
+            breakers = (self._breaker(choice), self._breaker(choice, its_own=True))
+            for breaker in breakers:
+                breaker.enter()
             try:
                 async with self._mouths[choice.engine].stream(text, choice, manner, rank=rank) as parts:
                     async for part in parts:
@@ -118,14 +141,22 @@ class ChainMouth:
             except Exception as error:  # a voice that has a mistake in it must not silence the others
                 first = first or error
                 self._failed(character, choice, error)
+                if rank != BACKGROUND:
+                    self._tell_of(character)
                 if head is None:
+                    if choice.engine in _SERVICES and not _of_one_voice(error):
+                        lost.add(choice.engine)
                     continue
                 if left > 0:
                     yield ClipPiece(np.zeros(left, np.float32), head.rate, last=True)
                 return
-            self._breaker(choice).worked()
-            self._breaker(choice, its_own=True).worked()
-            return
+            else:
+                for breaker in breakers:
+                    breaker.succeeded()
+                return
+            finally:
+                for breaker in breakers:
+                    breaker.left()
         raise first or _nothing(character, chain)
 
     async def _chain(self, character: CharacterFile) -> VoiceChain:
@@ -137,9 +168,7 @@ class ChainMouth:
         return self._chains[key]
 
     def _failed(self, character: CharacterFile, choice: VoiceChoice, error: Exception) -> None:
-        # A service that does not know one voice may know the others.
-        its_own = isinstance(error, ServiceError) and error.failing == "request"
-        self._breaker(choice, its_own=its_own).failed(error)
+        self._breaker(choice, its_own=_of_one_voice(error)).failed(error)
         known = error if isinstance(error, NpcError) else EngineError(f"The voice {choice} failed: {error!r}.")
         if known is not error:
             _log.error("The voice %s failed unexpectedly", choice, exc_info=error)
@@ -148,17 +177,17 @@ class ChainMouth:
         self._once(character, f"voice_failed:{choice}:{why}", message, known.hint)
 
     def _once(self, character: CharacterFile, reason: str, message: str, hint: str) -> None:
-        key = (character.id or character.name, reason)
-        if key not in self._told:
-            self._told.add(key)
-            self._tell(reason.partition(":")[0], message, hint)
+        key = (_identity(character), reason)
+        if key not in self._known:
+            self._known[key] = (reason.partition(":")[0], message, hint)
+            _log.warning("%s", f"{message} ({hint})" if hint else message)
 
     def _ready(self, choice: VoiceChoice) -> bool:
-        return self._breaker(choice).ready and self._breaker(choice, its_own=True).ready
+        return self._breaker(choice).allows() and self._breaker(choice, its_own=True).allows()
 
     def _breaker(self, choice: VoiceChoice, *, its_own: bool = False) -> Breaker:
         """That of a voice, or that of the service which all its voices share."""
-        shared = choice.engine in ("openai", "elevenlabs") and not its_own
+        shared = choice.engine in _SERVICES and not its_own
         return self._breakers.setdefault((choice.engine, "" if shared else choice.name), Breaker(self._clock))
 
 
@@ -167,5 +196,14 @@ def _nothing(character: CharacterFile, chain: VoiceChain) -> SetupError:
     return SetupError(why, hint="run `pip install espeakng-loader`, or `npc-runtime models pull` a voice")
 
 
-def _write(code: str, message: str, hint: str) -> None:
-    _log.warning("%s", f"{message} ({hint})" if hint else message)
+def _of_one_voice(error: Exception) -> bool:
+    """Whether only one voice of a service fails: one that does not know a voice may know the others."""
+    return isinstance(error, ServiceError) and error.failing == "request"
+
+
+def _identity(character: CharacterFile) -> str:
+    return character.id or character.name
+
+
+def _nobody(code: str, message: str, hint: str) -> None:
+    """The log has it."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from npc_runtime.config import Settings
 from npc_runtime.errors import InputError, NpcError
@@ -19,6 +20,11 @@ from npc_runtime.tts.piper_files import voice_language
 from npc_runtime.tts.voice_choice import Engine, VoiceChoice, VoicesHere
 
 OPENAI_URL = "https://api.openai.com/v1"
+_USUAL: Mapping[Engine, tuple[str, str]] = {
+    "openai": ("OPENAI_API_KEY", "openai.com"),
+    "elevenlabs": ("ELEVENLABS_API_KEY", "elevenlabs.io"),
+}
+"""The variable with the key of a service, and the domain that may see it."""
 
 
 class MachineVoices:
@@ -74,7 +80,11 @@ class MachineVoices:
         configured = tts.api_key.get_secret_value()
         if configured and (tts.engine == "elevenlabs") == (engine == "elevenlabs"):
             return configured
-        return self._environ.get("ELEVENLABS_API_KEY" if engine == "elevenlabs" else "OPENAI_API_KEY", "")
+        address = tts.base_url if (tts.engine == "elevenlabs") == (engine == "elevenlabs") else ""
+        variable, domain = _USUAL[engine]
+        if address and not f".{urlsplit(address).hostname or ''}".endswith(f".{domain}"):
+            return ""  # a mod's settings cannot send it elsewhere
+        return self._environ.get(variable, "")
 
     def _piper(self, choice: VoiceChoice) -> PiperVoice:
         name, _, speaker = choice.name.partition("#")
