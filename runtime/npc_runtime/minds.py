@@ -38,7 +38,7 @@ from npc_runtime.models.registry import Registry
 from npc_runtime.purse import Purse
 from npc_runtime.spending import Price, Spent
 
-S = TypeVar("S", bound=LlmSettings | LlmFallback)
+S = TypeVar("S", LlmSettings, LlmFallback)
 
 _log = logging.getLogger(__name__)
 
@@ -210,7 +210,8 @@ def _local(means: Means, model: LocalModel, *, spare: bool = False) -> Member:
 async def _service(means: Means, service: LlmSettings | LlmFallback, llm: LlmSettings) -> Member:
     """A service that the settings name; one that runs on this machine is asked what it is."""
     providers = Providers.load()
-    service, llm = _addressed(service), _addressed(llm)
+    service = _addressed(service) if isinstance(service, LlmSettings) else _addressed(service)
+    llm = _addressed(llm)
     if service.base_url and not service.provider and custom(service.base_url).local:
         found = await _asked(means, service)
         if found is not None:
@@ -225,9 +226,8 @@ async def _service(means: Means, service: LlmSettings | LlmFallback, llm: LlmSet
 
 def _addressed(service: S) -> S:
     """OpenAI's own service where nothing says which one is meant."""
-    if service.backend == "openai" and not (service.provider or service.base_url):
-        return service.model_copy(update={"provider": "openai"})
-    return service
+    nowhere = service.backend == "openai" and not (service.provider or service.base_url)
+    return service.model_copy(update={"provider": "openai"} if nowhere else {})
 
 
 async def _asked(means: Means, service: LlmSettings | LlmFallback) -> tuple[LocalServer, ServedModel | None] | None:
@@ -235,7 +235,7 @@ async def _asked(means: Means, service: LlmSettings | LlmFallback) -> tuple[Loca
     address = urlsplit(custom(service.base_url).base_url)
     if address.scheme != "http":
         return None
-    given = means.settings.llm.api_key.get_secret_value() if service is means.settings.llm else ""
+    given = means.settings.llm.api_key.get_secret_value() if isinstance(service, LlmSettings) else ""
     keys = {kind: key for kind, name in KEY_VARIABLES.items() if (key := given or os.environ.get(name, ""))}
     servers = await discover([address.port or 80], keys=keys)
     if not servers:

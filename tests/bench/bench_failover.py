@@ -4,8 +4,8 @@ python tests/bench/bench_failover.py [--points 50] [--session] [--json]
 
 By itself it kills one of two processes with the embedded model, below everything else. With `--session` it is a
 service that dies, behind a preset at an address of this machine, and the turns are those of the real server over
-WebSocket, with voices, memory and all; the embedded model, which stands by, ends them. The player says something as soon as no engine
-works any more. What is added is the time from the death to the first token of who takes over.
+WebSocket, with voices, memory and all; the embedded model, which stands by, ends them. The player says something as
+soon as no engine works any more. What is added is the time from the death to the first token of who takes over.
 """
 
 import importlib.util

@@ -135,7 +135,7 @@ async def measure(replies: int) -> list[Row]:
         rows = [await ask(f"{entry.id} (embedded)", embedded, replies, "real weights")]
         for family, tiny in MODELS.items():
             path = build(tiny, Path(folder) / f"{family}.gguf")
-            rows.append(await ask(f"{family} (GGUF)", local_model(family, config(path)), 12, "tiny random weights"))
+            rows.append(await ask(f"{family} (GGUF)", local_model(family, config(path)), 40, "tiny random weights"))
     return rows + [await _of_service(provider) for provider in Providers.load().entries]
 
 

@@ -92,8 +92,8 @@ class Dying:
                 told.said.append(message["text"])
             elif ends(message) and heard:
                 told.reason = message["reason"]
-                usage = message.get("usage") or {}
-                told.model, told.cost = usage.get("model", ""), usage.get("cost")
+                took = message.get("usage") or {}
+                told.model, told.cost = str(took.get("model", "")), took.get("cost")
                 return told
 
     def _fatal(self, point: Point) -> Answer:

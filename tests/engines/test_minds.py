@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -44,7 +45,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @asynccontextmanager
-async def chosen(state: Path, *, machine: Machine = ROOMY, **llm: object) -> AsyncIterator[Mind]:
+async def chosen(state: Path, *, machine: Machine = ROOMY, **llm: Any) -> AsyncIterator[Mind]:
     settings = Settings(state=state, content=state, llm=LlmSettings.model_validate(llm))
     mind = await choose_mind(Means(settings, Registry.load(), 1, machine, MonotonicClock()))
     try:
@@ -53,7 +54,7 @@ async def chosen(state: Path, *, machine: Machine = ROOMY, **llm: object) -> Asy
         await mind.aclose()
 
 
-async def members(state: Path, *, machine: Machine = ROOMY, **llm: object) -> Sequence[Member]:
+async def members(state: Path, *, machine: Machine = ROOMY, **llm: Any) -> Sequence[Member]:
     async with chosen(state, machine=machine, **llm) as mind:
         assert isinstance(mind, ModelChain)
         return mind.members
@@ -174,7 +175,7 @@ async def test_a_real_server_at_an_address_of_this_machine(
         monkeypatch.setattr("npc_runtime.minds.PORTS_HERE", (port,))
         async with chosen(state) as mind:
             assert mind.name == EMBEDDED, "a small model of a server is no better than the embedded one"
-        settings = {"base_url": f"{process.url}/v1", "api_key": SecretStr(process.api_key)}
+        settings: dict[str, Any] = {"base_url": f"{process.url}/v1", "api_key": SecretStr(process.api_key)}
         async with chosen(state, **settings) as mind:
             assert isinstance(mind, ModelChain) and mind.small
             told: list[Event] = []
@@ -212,7 +213,7 @@ async def test_whatever_a_service_does_the_embedded_model_answers_and_says_why(
         embedded = kept.members[-1]
         await embedded.start()
 
-        async def told_of(*, says: str, hint: str, **llm: object) -> None:
+        async def told_of(*, says: str, hint: str, **llm: Any) -> None:
             async with chosen(state, **({"api_key": SecretStr(KEY)} | llm)) as mind:
                 assert isinstance(mind, ModelChain)
                 told: list[Event] = []
@@ -229,7 +230,7 @@ async def test_whatever_a_service_does_the_embedded_model_answers_and_says_why(
 
         for fault, says, hint in faults:
             with FaultServer(fault) as service:
-                at = {"base_url": service.url, "model": "test-modell", "reply_format": "tags"}
+                at: dict[str, Any] = {"base_url": service.url, "model": "test-modell", "reply_format": "tags"}
                 await told_of(says=says, hint=hint, provider="openai", **at)
         with unused_port() as port:
             dead = f"http://127.0.0.1:{port}"
