@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 import psutil
@@ -37,8 +37,6 @@ from npc_runtime.models.locate import locate
 from npc_runtime.models.registry import Registry
 from npc_runtime.purse import Purse
 from npc_runtime.spending import Price, Spent
-
-S = TypeVar("S", LlmSettings, LlmFallback)
 
 _log = logging.getLogger(__name__)
 
@@ -210,8 +208,7 @@ def _local(means: Means, model: LocalModel, *, spare: bool = False) -> Member:
 async def _service(means: Means, service: LlmSettings | LlmFallback, llm: LlmSettings) -> Member:
     """A service that the settings name; one that runs on this machine is asked what it is."""
     providers = Providers.load()
-    service = _addressed(service) if isinstance(service, LlmSettings) else _addressed(service)
-    llm = _addressed(llm)
+    service, llm = service.model_copy(update=_address(service)), llm.model_copy(update=_address(llm))
     if service.base_url and not service.provider and custom(service.base_url).local:
         found = await _asked(means, service)
         if found is not None:
@@ -224,10 +221,10 @@ async def _service(means: Means, service: LlmSettings | LlmFallback, llm: LlmSet
     return Member(model, Breaker(means.clock), price=_price(model.known))
 
 
-def _addressed(service: S) -> S:
-    """OpenAI's own service where nothing says which one is meant."""
+def _address(service: LlmSettings | LlmFallback) -> dict[str, str]:
+    """OpenAI's own where nothing says which service is meant."""
     nowhere = service.backend == "openai" and not (service.provider or service.base_url)
-    return service.model_copy(update={"provider": "openai"} if nowhere else {})
+    return {"provider": "openai"} if nowhere else {}
 
 
 async def _asked(means: Means, service: LlmSettings | LlmFallback) -> tuple[LocalServer, ServedModel | None] | None:
