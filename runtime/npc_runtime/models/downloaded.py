@@ -1,14 +1,13 @@
 """Downloaded language models: which of them are on this machine, and whether they fit beside a game."""
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from npc_runtime.errors import ModelError, NpcError
+from npc_runtime.errors import ModelError
 from npc_runtime.models.fit import GAME_RESERVE, Verdict, fit, gib, judge
 from npc_runtime.models.formats import recognise
 from npc_runtime.models.hardware import Machine
-from npc_runtime.models.locate import locate
+from npc_runtime.models.locate import is_here
 from npc_runtime.models.registry import Kind, ModelEntry, Registry
 from npc_runtime.models.store import model_folder
 
@@ -33,13 +32,7 @@ class Downloaded:
 
 def present(registry: Registry, cache: Path, kind: Kind) -> tuple[ModelEntry, ...]:
     """The known models of a kind that are on this machine, installed or pulled; their content is not looked at."""
-    found = []
-    for entry in registry.entries:
-        if entry.kind == kind:
-            with contextlib.suppress(NpcError):
-                locate(entry.id, cache=cache, registry=registry, verify=False)
-                found.append(entry)
-    return tuple(found)
+    return tuple(entry for entry in registry.entries if entry.kind == kind and is_here(entry, cache))
 
 
 def downloaded(

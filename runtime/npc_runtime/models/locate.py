@@ -79,6 +79,11 @@ def locate(
     return _known(entry, cache, verify)
 
 
+def is_here(entry: ModelEntry, cache: Path) -> bool:
+    """Whether a model is installed or pulled; nothing is put together, and its content is not looked at."""
+    return bool(package_pieces(entry)) or has_files(model_folder(cache, entry.id), entry)
+
+
 def _known(entry: ModelEntry, cache: Path, verify: bool) -> LocatedModel:
     folder = model_folder(cache, entry.id)
     pieces = package_pieces(entry)
