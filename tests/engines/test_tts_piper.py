@@ -97,10 +97,10 @@ def test_silence_around_a_clause_is_short_and_known(voice: PiperVoice, text: str
     clip = voice.synthesize(text, deterministic=True)
     start, end = bounds(clip.audio, clip.rate, 1.0)
     assert start * 1000 / clip.rate <= 25
-    assert (len(clip.audio) - end) * 1000 / clip.rate == pytest.approx(pause, abs=20)
+    assert (len(clip.audio) - end) * 1000 / clip.rate == pytest.approx(pause, abs=25)
     assert clip.phones[0].ipa == ""
     assert clip.phones[-1].ipa == ""
-    assert clip.phones[0].samples * 1000 / clip.rate <= 10
+    assert clip.phones[0].samples * 1000 / clip.rate <= 2
 
 
 def test_sentences_are_equally_loud_and_never_clip(voice: PiperVoice) -> None:

@@ -104,5 +104,5 @@ async def test_a_rich_character_stays_inside_the_window(
     )
     prompt = model.template.prompt(talk, begun=OPENING)
     assert await tokens(model, prompt) + REPLY <= WINDOW
-    assert talk[0].text.startswith("You are Brynja Ironhand.")
+    assert "Brynja Ironhand" in talk[0].text[:40]
     assert text.format(n=9 if not small else 1)[:40] in talk[-1].text

