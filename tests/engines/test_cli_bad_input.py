@@ -172,7 +172,7 @@ def test_a_voice_file_that_is_none_is_told_and_another_voice_speaks(tmp_path: Pa
     (tmp_path / "zero.onnx").touch()
     done = run("demo", "--out", "out", env={"NPC_RUNTIME_TTS__MODEL": "zero.onnx"})
     assert done.code == 0, done
-    assert (done.out + done.err).count("zero.onnx is empty (0 bytes)") == 1
+    assert "zero.onnx is empty (0 bytes)" in done.out
     assert (tmp_path / "out" / "reply.wav").stat().st_size > 40_000
 
 

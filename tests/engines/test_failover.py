@@ -50,7 +50,7 @@ async def pair(gguf: Path) -> AsyncIterator["Pair"]:
 async def test_a_turn_survives_a_death_at_any_point(pair: "Pair") -> None:
     whole = await pair.turn(("never", 0))
     assert whole.sentences and whole.model == "first" and not whole.switches
-    for point in failing.points(7, pair.first.tokens):
+    for point in failing.points(5, pair.first.tokens):
         told = await pair.turn(point)
         assert pair.first.at, point
         assert told.sentences and told.words[: len(told.before)] == told.before, (point, told)
