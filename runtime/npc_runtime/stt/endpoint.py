@@ -69,7 +69,7 @@ class EndpointSettings:
     """Silence that a voice may hold, such as a stop consonant: less is no pause of the player's."""
     initial_ms: float = 320
     """Where the learned delay begins, with a player of whom nothing is known."""
-    usual_ms: float = 220
+    usual_ms: float = 180
     """What right ends bring it back to."""
     floor_ms: float = 180
     ceiling_ms: float = 700
