@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from npc_runtime.content.character import CharacterFile
+from npc_runtime.content.told import told
 from npc_runtime.dialogue import Dialogue
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.grammar import OPENING
@@ -104,5 +105,5 @@ async def test_a_rich_character_stays_inside_the_window(
     )
     prompt = model.template.prompt(talk, begun=OPENING)
     assert await tokens(model, prompt) + REPLY <= WINDOW
-    assert "Brynja Ironhand" in talk[0].text[:40]
+    assert talk[0].text.startswith(told("you_are", language, name="Brynja Ironhand", summary="").strip())
     assert text.format(n=9 if not small else 1)[:40] in talk[-1].text

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from npc_runtime.config import TtsSettings
+from npc_runtime.config import Settings, TtsSettings
 from npc_runtime.content.character import CharacterFile, Persona, VoiceSpec
+from npc_runtime.models.registry import Registry
 from npc_runtime.tts.voice_choice import VARIANTS, VoiceChain, VoicesHere, choose
+from npc_runtime.tts.voices_here import MachineVoices
 
 PIPER = {"en_US-joe-medium": "en", "de_DE-thorsten-medium": "de", "my/odd.onnx": ""}
 ESPEAK = frozenset(["en", "en-gb", "de", "tr", "pt-br"])
@@ -130,3 +133,22 @@ def test_characters_without_voices_sound_different_and_always_the_same() -> None
     assert voices == [voice(number) for number in range(40)]
     assert len(set(voices)) >= 25
     assert max(Counter(voices).values()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("zero.onnx", b"", ""),  # it is there: whoever loads it says what is wrong with it
+        ("page.onnx", b"<html>Not found</html>", ""),
+        ("./nowhere.onnx", None, ""),
+        ("no-such-voice", None, None),
+        ("de_DE-thorsten-medium", None, None),
+    ],
+)
+def test_a_file_that_is_no_voice_is_not_taken_for_a_missing_one(
+    tmp_path: Path, name: str, content: bytes | None, found: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    settings = Settings(content=tmp_path, state=tmp_path / "state")
+    assert MachineVoices(settings, Registry.load(), environ={}).here().piper_language(name) == found

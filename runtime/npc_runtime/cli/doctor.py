@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
@@ -202,16 +202,27 @@ def _audio() -> Iterator[Finding]:
 
 def _engine(library: Library, settings: Settings) -> Finding:
     """Whether the engines really start: the one check that cannot be fooled."""
-    # What they would log, the findings say.
-    logging.getLogger("npc_runtime.tts").setLevel(logging.ERROR)
 
     async def attempt() -> None:
         async with running(settings, [library.character(demo.CHARACTER)]):
             pass
 
     try:
-        anyio.run(attempt)
+        with _silent("npc_runtime.tts"):
+            anyio.run(attempt)
     except Exception as error:  # whatever it is, the other findings may explain it
         failure = readable(error)
         return Finding("bad", "engines", failure.message, failure.hint)
     return Finding("ok", "engines", "all three start")
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """While it holds, a logger gives no warnings: the findings say the same."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
