@@ -121,9 +121,11 @@ def test_characters_and_what_they_remember_come_back_with_the_world(script: Scri
             before = world.person("tilda")
             first = script.of("Ann")
             world.until(lambda: first.all(Save), "nothing is saved while the game runs")
-            saves = len(first.all(Save))
+            for _ in range(2):  # the mod has seen the end of the first turn when the second has words
+                ann.read("<Tilda Märsch> Good day.", since=ann.say("Hello."))
         assert first.hello.save is None, "there was nothing to go back to"
-        assert len(first.all(Save)) == saves + 1, "nothing is saved when the server stops"
+        lines = [index for index, message in enumerate(first.got) if isinstance(message, PlayerText)]
+        assert any(isinstance(message, Save) for message in first.got[lines[-2] :]), "what came last is not saved"
         with world.running(), Player("Bob", world.port) as bob:
             world.until(lambda: world.person("tilda"), "she is not there again")
             after = world.person("tilda")

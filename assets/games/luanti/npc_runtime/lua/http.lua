@@ -29,7 +29,8 @@ end
 
 -- Asks for something; `done(code, data)` is called in a later step. Code 0: nobody answered.
 function http.request(method, path, body, timeout, done)
-	pending[#pending + 1] = {handle = api.fetch_async(request(method, path, body, timeout)), done = done}
+	local handle = api.fetch_async(request(method, path, body, timeout))
+	pending[#pending + 1] = {handle = handle, done = done, sends = method ~= "GET"}
 end
 
 -- Looks which requests are done.
@@ -44,15 +45,20 @@ function http.step()
 	end
 end
 
--- For the moment in which the server stops, when there are no later steps: asks, and waits until all is answered or
--- `most` seconds are over. Returns the codes.
+-- For the moment in which the server stops, when there are no later steps: asks, and waits until that and all that was
+-- sent before is answered or `most` seconds are over. Returns the codes.
 function http.finish(requests, most)
 	local handles, codes = {}, {}
 	for index, one in ipairs(requests) do
 		handles[index] = api.fetch_async(request(one.method, one.path, one.body, most))
 	end
-	local deadline = core.get_us_time() + most * 1e6
 	local left = #handles
+	for index, one in ipairs(pending) do
+		if one.sends then
+			handles[#requests + index], left = one.handle, left + 1
+		end
+	end
+	local deadline = core.get_us_time() + most * 1e6
 	while left > 0 and core.get_us_time() < deadline do
 		for index, handle in pairs(handles) do
 			local result = api.fetch_async_get(handle)

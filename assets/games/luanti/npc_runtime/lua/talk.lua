@@ -291,6 +291,11 @@ function talk.over(name)
 		if restoring == one then
 			restoring = nil
 		end
+		-- Nobody may be left who could ask for it when it is due.
+		if unsaved and one.link.state == "open" then
+			unsaved, saved_at = false, mod.now
+			one.link:send({type = "save", slot = SLOT})
+		end
 		one.link:close()
 	end
 end
