@@ -12,11 +12,12 @@ import pytest
 
 from npc_runtime.errors import EngineError
 from npc_runtime.lane import Lane, Stopped, Ticket
+from npc_runtime.models.registry import Registry
 from npc_runtime.speech import Clip, ClipHead, ClipPiece, Samples
 from npc_runtime.tts.framed import FIRST_FRAMES, MOST_FRAMES
 from npc_runtime.tts.framed_check import TOLERANCE
 from npc_runtime.tts.framed_model import FramedModel, WholeModel
-from npc_runtime.tts.framed_session import Feeds, open_session, run
+from npc_runtime.tts.framed_session import Feeds, run
 from npc_runtime.tts.onnx_patch import field
 from npc_runtime.tts.onnx_split import read_model
 from npc_runtime.tts.piper import PiperVoice
@@ -56,7 +57,7 @@ def files(model: Path) -> PiperFiles:
 
 @pytest.fixture(scope="module")
 def whole(files: PiperFiles) -> WholeModel:
-    return WholeModel(open_session(files.model, 1), files.audio_output, files.duration_output, files.hop)
+    return WholeModel(files.model, files.audio_output, files.duration_output, files.hop, 1)
 
 
 def _uncut(voice: PiperVoice, whole: WholeModel, text: str, pace: float = 1.0) -> Clip:
@@ -192,6 +193,18 @@ def test_a_known_voice_is_not_loaded_whole(
     assert np.array_equal(_stream(again, LINE)[1][0], _stream(voice, LINE)[1][0])
 
 
+def test_what_the_registry_says_of_a_voice_is_what_the_check_finds(
+    model: Path, voice: PiperVoice, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Registry.load().get("en_us-joe-medium")
+    found = json.loads(next(cache.iterdir()).read_text(encoding="utf-8"))
+    sides = ("flow_left", "flow_right", "generator_left", "generator_right")
+    assert entry.margins == tuple(found[side] for side in sides)
+    _forbid_whole(monkeypatch)
+    told = PiperVoice.load(model, margins=entry.margins)
+    assert np.array_equal(_stream(told, LINE)[1][0], _stream(voice, LINE)[1][0])
+
+
 def test_a_damaged_memory_is_written_anew(model: Path, cache: Path, tmp_path: Path) -> None:
     remembered = next(cache.iterdir())
     damaged = tmp_path / remembered.name
@@ -271,7 +284,7 @@ def test_a_voice_with_several_speakers_is_framed(model: Path, tmp_path: Path) ->
     assert first.framed
     assert second.framed
     files = read_files(path)
-    whole = WholeModel(open_session(files.model, 1), files.audio_output, files.duration_output, files.hop)
+    whole = WholeModel(files.model, files.audio_output, files.duration_output, files.hop, 1)
     for voice in (first, second):
         expected = _uncut(voice, whole, LINE)
         head, pieces = _stream(voice, LINE)

@@ -33,6 +33,7 @@ def _inside(path: str) -> str:
 Inner = Annotated[str, AfterValidator(_inside)]
 """A relative path with forward slashes that cannot leave its folder."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Frames = Annotated[int, Field(ge=0)]
 ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
@@ -108,6 +109,9 @@ class ModelEntry(_Strict):
     ram_mib: int = Field(gt=0)
     """Peak memory of the engine with this model, without the context of a language model."""
     context_bytes_per_token: int = Field(default=0, ge=0)
+    margins: tuple[Frames, Frames, Frames, Frames] | None = None
+    """What the check of framed decoding finds for a voice, so that the first start need not wait for it: see
+    `npc_runtime.tts.framed_verdict.Margins`."""
     main: str = ""
     """The file that the engine opens; empty if it opens the folder."""
     files: tuple[ModelFile, ...] = Field(min_length=1)

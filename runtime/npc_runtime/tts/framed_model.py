@@ -14,7 +14,8 @@ from npc_runtime.tts.framed import Run, Stage, pieces
 from npc_runtime.tts.framed_check import check
 from npc_runtime.tts.framed_cut import find_cut, split
 from npc_runtime.tts.framed_session import Feeds, open_session, run
-from npc_runtime.tts.framed_verdict import Verdict, VerdictFile
+from npc_runtime.tts.framed_verdict import Margins, Verdict, VerdictFile
+from npc_runtime.tts.onnx_patch import expose, read_graph
 from npc_runtime.tts.onnx_split import CannotSplitError, read_model
 
 _log = logging.getLogger(__name__)
@@ -49,10 +50,20 @@ class VoiceModel(Protocol):
 
 
 class WholeModel:
-    """A voice that gives a sentence in one piece."""
+    """A voice that gives a sentence in one piece.
 
-    def __init__(self, session: Any, audio: str, durations: str | None, hop: int) -> None:
-        self._session = session
+    Args:
+        content: The voice's model.
+        audio: The output with the sound.
+        durations: The tensor with the frames per symbol, given out or not.
+        hop: Samples per frame.
+        threads: Threads of the network.
+    """
+
+    def __init__(self, content: bytes, audio: str, durations: str | None, hop: int, threads: int) -> None:
+        if durations is not None and durations not in read_graph(content).outputs:
+            content = expose(content, durations)
+        self._session = open_session(content, threads)
         self._outputs = [name for name in (audio, durations) if name]
         self._hop = hop
 
@@ -74,7 +85,7 @@ class FramedModel:
 
     Args:
         content: The voice's model.
-        durations: The output with the frames per symbol.
+        durations: The tensor with the frames per symbol.
         hop: Samples per frame.
         threads: Threads of the network.
         verdict: With the margins; `judge` finds them if not given.
@@ -86,9 +97,10 @@ class FramedModel:
     def __init__(self, content: bytes, durations: str, hop: int, threads: int, verdict: Verdict | None = None) -> None:
         model = read_model(content)
         self._cut = find_cut(model, durations)
-        self._front, self._flow, self._generator = (
-            open_session(part, threads) for part in split(model, self._cut, durations)
-        )
+        parts = split(model, self._cut, durations)
+        # The front is 2,400 small operations; planning takes two thirds of the time that it takes to open.
+        self._front = open_session(next(parts), threads, planned=False)
+        self._flow, self._generator = (open_session(part, threads) for part in parts)
         self._outputs = [self._cut.prior, durations, *self._cut.aside]
         self._sound = model.outputs[0]
         self._hop = hop
@@ -141,6 +153,7 @@ def open_model(
     hop: int,
     sample: Feeds,
     threads: int = 1,
+    margins: Margins | None = None,
     cache: Path | None = None,
 ) -> VoiceModel:
     """Load a voice, framed if it gives the same sound that way.
@@ -148,10 +161,11 @@ def open_model(
     Args:
         content: The voice's model.
         audio: The output with the sound.
-        durations: The output with the frames per symbol; without it a voice is never framed.
+        durations: The tensor with the frames per symbol; without it a voice is never framed.
         hop: Samples per frame.
         sample: A sentence without noise, on which both ways are compared.
         threads: Threads of the network.
+        margins: What that comparison has found for this very model; it is not made again then.
         cache: Folder in which the result of that comparison is remembered; compared at each load if not given.
 
     Raises:
@@ -160,12 +174,12 @@ def open_model(
     """
 
     def whole() -> WholeModel:
-        return WholeModel(open_session(content, threads), audio, durations, hop)
+        return WholeModel(content, audio, durations, hop, threads)
 
     if durations is None:
         return whole()
     memory = _memory(content, cache)
-    known = memory.read() if memory is not None else None
+    known = Verdict("", *margins) if margins is not None else memory.read() if memory is not None else None
     try:
         if known is None:
             model, verdict = _judged(content, whole, durations, hop, sample, threads)

@@ -16,6 +16,10 @@ _MAX_BYTES = 10_000
 _log = logging.getLogger(__name__)
 
 
+Margins = tuple[int, int, int, int]
+"""Frames that the flow needs before and after a piece, and the generator before and after."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the check of one voice found; margins are in frames."""
@@ -33,6 +37,11 @@ class Verdict:
     def framed(self) -> bool:
         """Whether framed decoding is right for this voice."""
         return not self.reason
+
+    @property
+    def margins(self) -> Margins:
+        """All four."""
+        return (self.flow_left, self.flow_right, self.generator_left, self.generator_right)
 
 
 class VerdictFile:
@@ -67,8 +76,7 @@ class VerdictFile:
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             _log.debug("The file %s is not used: %s.", self.path, error)
             return None
-        margins = (verdict.flow_left, verdict.flow_right, verdict.generator_left, verdict.generator_right)
-        return verdict if min(margins) >= 0 else None
+        return verdict if min(verdict.margins) >= 0 else None
 
     def write(self, verdict: Verdict) -> None:
         """Remember a verdict; where that is not possible, the voice is checked again next time."""

@@ -83,7 +83,12 @@ def text(value: memoryview) -> str:
 
 def field(number: int, content: bytes | memoryview) -> bytes:
     """One length-delimited field."""
-    return b"".join((_encode(number << 3 | _BYTES), _encode(len(content)), content))
+    return b"".join((head(number, len(content)), content))
+
+
+def head(number: int, length: int) -> bytes:
+    """What stands in front of the content of a length-delimited field."""
+    return _encode(number << 3 | _BYTES) + _encode(length)
 
 
 def _encode(value: int) -> bytes:

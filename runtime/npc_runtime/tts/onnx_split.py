@@ -18,6 +18,7 @@ from npc_runtime.tts.onnx_patch import (
     VALUE_NAME,
     field,
     fields,
+    head,
     messages,
     text,
 )
@@ -115,12 +116,14 @@ class OnnxModel:
         """
         nodes, taken = self.between(inputs, outputs)
         given = [name for name in (*inputs, *self.inputs) if name in taken and name not in self.weights]
-        pieces = [field(GRAPH_NODE, self.nodes[index].message) for index in nodes]
-        pieces.append(field(_GRAPH_NAME, b"part"))
-        pieces += [field(_GRAPH_WEIGHT, self.weights[name]) for name in self.weights if name in taken]
-        pieces += [field(_GRAPH_INPUT, self._value(name)) for name in dict.fromkeys(given)]
-        pieces += [field(GRAPH_OUTPUT, self._value(name)) for name in outputs]
-        return self.header + field(MODEL_GRAPH, b"".join(pieces))
+        entries: list[tuple[int, bytes | memoryview]] = [(GRAPH_NODE, self.nodes[index].message) for index in nodes]
+        entries.append((_GRAPH_NAME, b"part"))
+        entries += [(_GRAPH_WEIGHT, self.weights[name]) for name in self.weights if name in taken]
+        entries += [(_GRAPH_INPUT, self._value(name)) for name in dict.fromkeys(given)]
+        entries += [(GRAPH_OUTPUT, self._value(name)) for name in outputs]
+        # All is joined at once: weights are tens of megabytes, and each copy of them takes a while.
+        graph = [piece for number, content in entries for piece in (head(number, len(content)), content)]
+        return b"".join((self.header, head(MODEL_GRAPH, sum(map(len, graph))), *graph))
 
     def _value(self, name: str) -> bytes:
         """Name, type and shape; floats of any shape if nothing is stated, since a graph's inputs need a type."""

@@ -20,6 +20,7 @@ from npc_runtime.tts.framed import MOST_FRAMES, growing
 from npc_runtime.tts.framed_model import VoiceModel, open_model
 from npc_runtime.tts.framed_sentence import Sentence, begin
 from npc_runtime.tts.framed_session import Feeds
+from npc_runtime.tts.framed_verdict import Margins
 from npc_runtime.tts.language import spoken_language
 from npc_runtime.tts.loudness import level, limit
 from npc_runtime.tts.onnx_split import read_model
@@ -73,6 +74,7 @@ class PiperVoice:
         speaker: str | int | None = None,
         threads: int = 1,
         licence_note: str = "",
+        margins: Margins | None = None,
         cache: Path | None = None,
     ) -> "PiperVoice":
         """Load a voice and level it on a reference sentence.
@@ -83,8 +85,9 @@ class PiperVoice:
             speaker: Name or number of a speaker, for voices that have several.
             threads: Threads of the model; one is as fast as two for sentences.
             licence_note: What to know about this voice's licence.
-            cache: Folder that remembers whether the voice may be decoded in frames; without it that is found out
-                at each load, which then takes about a second more.
+            margins: With which this very voice may be decoded in frames, if that is known.
+            cache: Folder that remembers whether the voice may be decoded in frames; without either that is found
+                out at each load, which then takes some seconds more.
 
         Raises:
             ModelError: A file is missing, empty, damaged or not a Piper voice, or the two do not belong together.
@@ -99,7 +102,7 @@ class PiperVoice:
             sample = files.feeds(_ids(front, reference), (0.0, 1.0, 0.0), number)
         except Exception as error:
             raise _cannot_speak(model, error) from error
-        network = _network(model, files, sample, threads, cache)
+        network = _network(model, files, sample, threads, margins, cache)
         files = replace(files, model=b"")  # the session has its own copy; this one is as large as the file
         voice = cls(files, network, front, speaker=number, licence_note=licence_note)
         try:
@@ -147,8 +150,7 @@ class PiperVoice:
         return self._gain
 
     def warm_up(self) -> None:
-        """Speak a sentence, so that memory is mapped and caches are filled."""
-        self.synthesize(spoken_language(self.language).reference, deterministic=True)
+        """Nothing: a voice has spoken a sentence when it is loaded."""
 
     def synthesize(
         self,
@@ -304,7 +306,9 @@ def _front(model: Path, files: PiperFiles) -> Any:
         ) from error
 
 
-def _network(model: Path, files: PiperFiles, sample: Feeds, threads: int, cache: Path | None) -> VoiceModel:
+def _network(
+    model: Path, files: PiperFiles, sample: Feeds, threads: int, margins: Margins | None, cache: Path | None
+) -> VoiceModel:
     inputs = set(read_model(files.model).inputs)
     if inputs != set(sample):
         raise ModelError(
@@ -320,6 +324,7 @@ def _network(model: Path, files: PiperFiles, sample: Feeds, threads: int, cache:
             hop=files.hop,
             sample=sample,
             threads=threads,
+            margins=margins,
             cache=cache,
         )
     except ImportError as error:

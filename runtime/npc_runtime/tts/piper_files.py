@@ -1,4 +1,4 @@
-"""The two files of a Piper voice, `NAME.onnx` and `NAME.onnx.json`: read, checked, patched to tell phone lengths."""
+"""The two files of a Piper voice, `NAME.onnx` and `NAME.onnx.json`: read and checked."""
 
 import difflib
 import json
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from npc_runtime.errors import InputError, ModelError
 from npc_runtime.tts.framed_session import Feeds
-from npc_runtime.tts.onnx_patch import expose, read_graph
+from npc_runtime.tts.onnx_patch import read_graph
 
 _FETCH = "fetch the voice again, both NAME.onnx and NAME.onnx.json, or run `npc-runtime models verify`"
 _MAX_CONFIG_BYTES = 4_000_000
@@ -24,7 +24,6 @@ class PiperFiles:
 
     name: str
     model: bytes = field(repr=False)
-    """The model, patched in memory so that it gives out phone lengths, if that was possible."""
     audio_output: str
     duration_output: str | None
     """Name of the tensor with the frames per symbol; None if the model does not have exactly one such tensor."""
@@ -95,8 +94,6 @@ def read_files(model: Path, config: Path | None = None) -> PiperFiles:
         raise ModelError(f"The voice model {model} is damaged: {error}.", hint=_FETCH) from error
     durations = graph.of("Ceil")
     duration = durations[0] if len(durations) == 1 and durations[0] else None
-    if duration is not None and duration not in graph.outputs:
-        content = expose(content, duration)
     try:
         return PiperFiles(
             name=model.name.removesuffix(".onnx"),

@@ -96,6 +96,7 @@ class MachineVoices:
                 speaker=speaker or None,
                 threads=self._threads,
                 licence_note=model.entry.note if model.entry else "",
+                margins=model.entry.margins if model.entry else None,
                 cache=self._settings.model_cache / "voices",
             )
         return self._loaded[key]
