@@ -39,11 +39,6 @@ class Budget:
     warn: float = 0.8
     """Share of a limit from which the player is told."""
 
-    @property
-    def limited(self) -> bool:
-        """Whether there is any limit."""
-        return self.session > 0 or self.day > 0
-
     def standings(self, session: float, day: float) -> tuple[Standing, Standing]:
         """How both limits stand.
 

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -30,7 +31,7 @@ _SHOWN_IN = "NPC_RUNTIME_LANG"
 """The language of the command line, which is no setting of the runtime; see `cli.tongue`."""
 
 
-_SECRETS = (("llm", "api_key"), ("stt", "api_key"), ("tts", "api_key"))
+_SERVICES = ("llm", "stt", "tts")
 _SECRET_HINT = "put it into the environment, as NPC_RUNTIME_%s__API_KEY or the provider's own variable"
 
 
@@ -48,6 +49,12 @@ class _Service(_Section):
     """A preset of `assets/providers.toml`, such as `groq`."""
     base_url: str = ""
     """The address of an OpenAI-compatible API, up to `/v1`; instead of the preset's."""
+    _from_file: bool = PrivateAttr(default=False)
+
+    @property
+    def from_file(self) -> bool:
+        """Whether only the settings file, which may have come with a mod, says where that is."""
+        return self._from_file
 
 
 class LlmFallback(_Service):
@@ -297,18 +304,23 @@ def load(
         for key in ("content", "state"):
             if isinstance(values.get(key), str):
                 values[key] = str(path.parent / values[key])
+    in_file = [name for name in _SERVICES if _table(values, name).get("base_url")]
     for name, value in sorted(environ.items()):
         if name.startswith(ENV_PREFIX) and name != _SHOWN_IN:
             _set(values, name[len(ENV_PREFIX) :].lower().replace("__", "."), value)
     for key, value in given.items():
         _set(values, key, value)
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         origin = f"{ENV_PREFIX}{key.upper().replace('.', '__')} or its flag"
         raise InputError(f"The setting {key} ({origin}): {_plain(first)}", hint=_hint(first["loc"], first)) from error
+    for name in in_file:
+        if f"{name}.base_url" not in given and f"{ENV_PREFIX}{name.upper()}__BASE_URL" not in environ:
+            getattr(settings, name)._from_file = True
+    return settings
 
 
 def problems(path: Path) -> list[Problem]:
@@ -332,16 +344,11 @@ def problems(path: Path) -> list[Problem]:
         at = re.search(r"line (\d+), column (\d+)", str(error))
         line, column = (int(at[1]), int(at[2])) if at else (text.count("\n") + 1, 1)
         return [Problem(str(path), line, column, f"not valid TOML: {str(error).split(' (at')[0]}")]
-    secrets = [loc for loc in _SECRETS if loc[-1] in _table(values, loc[0])]
-    if secrets:
+    if secrets := [name for name in _SERVICES if "api_key" in _table(values, name)]:
+        what = "a key does not belong into a file that is shared"
         return [
-            Problem(
-                str(path),
-                *position(text, loc),
-                "a key does not belong into a file that is shared",
-                _SECRET_HINT % loc[0].upper(),
-            )
-            for loc in secrets
+            Problem(str(path), *position(text, (name, "api_key")), what, _SECRET_HINT % name.upper())
+            for name in secrets
         ]
     try:
         Settings.model_validate(values)

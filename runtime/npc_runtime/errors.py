@@ -121,10 +121,11 @@ class EngineError(NpcError):
     code = "engine"
 
 
-Failing = Literal["key", "request", "limit", "connect", "timeout", "server", "broken"]
-"""How a service fails: `key` is refused; the `request` is (an unknown model, say), and will be again; a rate `limit` is
-reached; it cannot be reached (`connect`), is silent for too long (`timeout`), says that it has failed (`server`), or
-what it sends breaks off or makes no sense (`broken`)."""
+Failing = Literal["key", "request", "prompt", "limit", "connect", "timeout", "server", "broken"]
+"""How a service fails: `key` is refused; the `request` is (an unknown model, say), and will be again; the `prompt` is
+(it is too long, or breaks a rule), while others may be answered; a rate `limit` is reached; it cannot be reached
+(`connect`), is silent for too long (`timeout`), says that it has failed (`server`), or what it sends breaks off or
+makes no sense (`broken`)."""
 
 
 class ServiceError(EngineError):

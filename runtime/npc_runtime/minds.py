@@ -214,11 +214,14 @@ async def _service(means: Means, service: LlmSettings | LlmFallback, llm: LlmSet
         if found is not None:
             server, served = found
             can, small = _abilities(server), _is_small(served)
-            model = online_model(service, providers, llm, can=can, small=small)
+            model = online_model(service, providers, llm, can=can, small=small, key=_key(server))
             return Member(model, Breaker(means.clock), local=True, context_tokens=served.context if served else None)
         return Member(online_model(service, providers, llm), Breaker(means.clock), local=True)
     model = online_model(service, providers, llm)
-    return Member(model, Breaker(means.clock), price=_price(model.known))
+    price, budget = _price(model.known), means.settings.budget
+    if price is None and (budget.session or budget.day):
+        _log.warning("What %s costs is not known, so that it does not count towards the budget.", model.name)
+    return Member(model, Breaker(means.clock), price=price)
 
 
 def _address(service: LlmSettings | LlmFallback) -> dict[str, str]:
@@ -243,6 +246,11 @@ async def _asked(means: Means, service: LlmSettings | LlmFallback) -> tuple[Loca
     return servers[0], found[1] if found else None
 
 
+def _key(server: LocalServer) -> SecretStr:
+    """The key of a server here, from the usual variable of its kind; empty if there is none."""
+    return SecretStr(os.environ.get(KEY_VARIABLES.get(server.kind, ""), ""))
+
+
 def _abilities(server: LocalServer) -> Capabilities:
     prefill: Literal["", "message"] = "message" if server.kind == "llama-server" else ""
     return Capabilities(grammar=server.grammar == "grammar", usage=True, prefill=prefill)
@@ -265,7 +273,7 @@ def _served(means: Means, server: LocalServer, served: ServedModel, *, form: Rep
     model = OnlineModel(
         custom(server.base_url, name=server.kind, can=_abilities(server)),
         served.name,
-        key=SecretStr(os.environ.get(KEY_VARIABLES.get(server.kind, ""), "")),
+        key=_key(server),
         reply_format=form or ("tags" if llm.reply_format == "auto" else llm.reply_format),
         small=_is_small(served),
         connect_timeout=llm.connect_timeout,

@@ -43,6 +43,8 @@ class Purse:
     def _warn(self) -> None:
         for standing in self._budget.standings(*self._figures()):
             key = (standing.limit, standing.status)
+            if standing.status == "ok":  # perhaps it is another day
+                self._told -= {(standing.limit, "warn"), (standing.limit, "exceeded")}
             if standing.status == "ok" or key in self._told:
                 continue
             self._told.add(key)

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from npc_runtime.config import Settings, SttSettings, TtsSettings
 from npc_runtime.errors import ServiceError
-from npc_runtime.llm.keys import find_key
+from npc_runtime.llm.keys import find_key, sendable
 from npc_runtime.llm.providers import Provider, Providers, custom
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,8 @@ async def resolved(settings: Settings) -> Settings:
         stt = stt.model_copy(update=await _found(stt, _service_of(stt), "STT"))
     if tts.engine == "elevenlabs":
         service = ELEVENLABS.at(tts.base_url)
-        tts = tts.model_copy(update={"api_key": await _key(service, tts.api_key, "TTS")})
+        given = sendable(tts.api_key, service, from_file=tts.from_file)
+        tts = tts.model_copy(update={"api_key": await _key(service, given, "TTS")})
     elif tts.provider or tts.base_url or tts.engine == "openai":
         tts = tts.model_copy(update=await _found(tts, _service_of(tts), "TTS"))
     return settings.model_copy(update={"stt": stt, "tts": tts})
@@ -46,7 +47,8 @@ def _service_of(section: SttSettings | TtsSettings) -> Provider:
 
 
 async def _found(section: SttSettings | TtsSettings, service: Provider, name: str) -> dict[str, str | SecretStr]:
-    return {"base_url": service.base_url, "api_key": await _key(service, section.api_key, name)}
+    given = sendable(section.api_key, service, from_file=section.from_file)
+    return {"base_url": service.base_url, "api_key": await _key(service, given, name)}
 
 
 async def _key(service: Provider, given: SecretStr, name: str) -> SecretStr:

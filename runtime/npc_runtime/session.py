@@ -135,7 +135,7 @@ class Session:
             occasion = occasion_of(cast, cast.life.inner, self.clock, number=self.turns + 1, small=True)
             impulse = respond(cast.nature, cast.life.inner, said, occasion, await cast.vector(said))
             thoughts = small_thoughts(cast, impulse.facts, (), said, (*cast.tidings, *impulse.instructions))
-        beginning = messages(
+        *beginning, last = messages(
             self._system(character),
             (*self._introduction(character), *self._dialogue.of(character.id, self.player.id)),
             said,
@@ -145,16 +145,15 @@ class Session:
             language=character.language,
             context_tokens=self._context_tokens,
         )
+        request = Completion(
+            messages=tuple(beginning),
+            conversation=character.id,
+            player=self.player.name,
+            character=character.name,
+            language=character.language,
+        )
         with suppress(EngineError):  # the turn itself will say what is wrong
-            await self._mind.warm(
-                Completion(
-                    messages=beginning[:-1],
-                    conversation=character.id,
-                    player=self.player.name,
-                    character=character.name,
-                ),
-                said=beginning[-1].text,
-            )
+            await self._mind.warm(request, said=last.text)
 
     async def ready(self, character: CharacterFile, partner: Player | None = None) -> None:
         """Have what a character feels and remembers at hand; quick when it is."""

@@ -29,7 +29,7 @@ from tests.engines._serving import serving
 TIMEOUT_S = 1.0
 """Without a token, after which a model counts as hanging."""
 ADDED_MS = 300.0
-"""That another one may take to go on, beyond the timeout."""
+"""That another one may take to go on, beyond that."""
 
 
 def _gguf() -> Path:
@@ -90,7 +90,7 @@ def _session(count: int, as_json: bool) -> int:
     goals = [
         goal("turns completed, %", 100 * completed / len(turns), 100, at_least=True),
         goal("turns in which words come twice", sum(map(twice, turns)), 0, at_least=False),
-        goal("added delay, ms", max([*added, *beyond]), ADDED_MS, at_least=False),
+        goal("added delay, ms", max(told.delay_ms for told in turns), TIMEOUT_S * 1000 + ADDED_MS, at_least=False),
     ]
     if not as_json:
         print(f"{before['cores']} cores, load {before['load_1min']}")
@@ -120,7 +120,7 @@ def main() -> int:
     goals = [
         goal("turns completed, %", 100 * completed / len(turns), 100, at_least=True),
         goal("turns in which words come twice", twice, 0, at_least=False),
-        goal("added delay, ms", max([*added, *beyond]), ADDED_MS, at_least=False),
+        goal("added delay, ms", max(told.delay_ms for told in turns), TIMEOUT_S * 1000 + ADDED_MS, at_least=False),
     ]
     if not asked.json:
         table("failover", rows)

@@ -21,6 +21,7 @@ _WHAT = "answer"
 _BUDGET = "The budget for services is used up."
 _LATELY = "It is not ready yet."
 _RECOVERED = "It works again."
+_AGAIN = "It can be asked again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ class ModelChain:
         self.members = tuple(members)
         """Shared with the chains of other sessions."""
         self._terms = terms or Terms()
-        self._last = self.members[0]
-        """Who answered last."""
+        self._last: dict[str, Member] = {}
+        """Language → who answered in it last."""
         self._work: set[object] = set()
         """What is being done, by this chain and those of other sessions."""
 
@@ -119,9 +120,7 @@ class ModelChain:
             with anyio.CancelScope(shield=True):
                 await reply.aclose()
             self._work.discard(reply)
-            for member in self.members:
-                if member is reply.writer:
-                    break
+            for member in reply.passed_over:
                 member.prepare()
 
     async def warm(self, request: Completion, *, said: str = "") -> None:
@@ -140,8 +139,9 @@ class ModelChain:
 
     def _stand_by(self, request: Completion) -> None:
         """While a service writes, let who stands by here read what it would have to: taking over, it writes at once."""
-        asked = first_able(self.members, may_spend=self._terms.may_spend())
-        standby = next((one for one in self.members if one.local and one.ready), None)
+        members = self.versed(request.language)
+        asked = first_able(members, may_spend=self._terms.may_spend())
+        standby = next((one for one in members if one.local and one.ready), None)
         if asked is not None and not asked.local and standby is not None:
             standby.read_ahead(request, small=self.small)
 
@@ -160,20 +160,22 @@ class ModelChain:
         for member in self.members:
             await member.aclose()
 
-    def answers(self, member: Member, reason: NpcError | None, *, may_spend: bool) -> None:
-        """Tell the session if another one answers than last time.
+    def answers(self, member: Member, language: str, reason: NpcError | None, *, may_spend: bool) -> None:
+        """Tell the session if another one answers in a language than last time.
 
         Args:
             member: Who has begun to.
+            language: As `Completion.language`.
             reason: Why the one before it does not; None if that failed earlier.
             may_spend: Whether services were asked.
         """
-        last, self._last = self._last, member
+        last = self._last.get(language) or next(iter(self.versed(language)), member)
+        self._last[language] = member
         if last is member:
             return
         hint = ""
         if self.members.index(member) < self.members.index(last):
-            why = _RECOVERED
+            why = _RECOVERED if member.trouble is not None else _AGAIN
         elif not may_spend and not last.local:
             why = _BUDGET
         else:
@@ -200,6 +202,13 @@ class _Reply:
         self.writer: Member | None = None
         """Who writes, or has written last."""
 
+    @property
+    def passed_over(self) -> Sequence[Member]:
+        """Those before whoever was asked last, who was not able to write either if there are failures and no writer."""
+        members = self._chain.versed(self._request.language)
+        unable = self.writer is None and bool(self._failures)
+        return members[: members.index(self._tried[-1]) + unable] if self._tried else ()
+
     def __aiter__(self) -> AsyncIterator[Delta | Finish]:
         return self
 
@@ -225,7 +234,8 @@ class _Reply:
                     if isinstance(item, Finish):
                         return
             except _Failed:
-                yield self._pass_on(self._passage.broken_off())
+                if rest_of_it := self._passage.broken_off():
+                    yield self._pass_on(rest_of_it)
                 self._passage = Passage(self._request.written + self._passed)
             finally:
                 await answer.aclose()
@@ -253,7 +263,7 @@ class _Reply:
             _Failed: It did not write all of it.
         """
         goes_on = bool(self._passed)
-        pieces, finish = 0, None
+        pieces, finish, left = 0, None, False
         member.breaker.enter()
         try:
             await member.start()
@@ -263,7 +273,7 @@ class _Reply:
                     if self.writer is not member:
                         self.writer = member
                         reason = self._failures[-1][1] if self._failures else None
-                        self._chain.answers(member, reason, may_spend=self._may_spend)
+                        self._chain.answers(member, request.language, reason, may_spend=self._may_spend)
                     if isinstance(item, Finish):
                         finish = item
                         break
@@ -280,13 +290,15 @@ class _Reply:
             self._failures.append((member.name, member.failed(error)))
             raise _Failed from error
         except BaseException:  # enough was heard
+            left = True
             if pieces:
                 member.succeeded()
             raise
         finally:
             member.breaker.left()
-            self._add(member.spent(request, finish, pieces))
-        yield self._pass_on(self._passage.rest())
+            self._add(member.spent(request, finish, pieces, left=left))
+        if text := self._passage.rest():
+            yield self._pass_on(text)
         yield self._finish(complete=finish.complete)
 
     def _pass_on(self, text: str) -> Delta:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from npc_runtime.content.told import DEFAULT, told
 from npc_runtime.llm.backend import Completion, Message
 from npc_runtime.llm.grammar import feeling_tag, rest_grammar, speech_grammar
 from npc_runtime.llm.parser import ActionTag, ReplyParser, SentenceEnd, Words
@@ -28,7 +29,6 @@ _LEAVING = 8
 _FEELING = re.compile(r"\[emotion\s+(\w+)[^\]]*\]")
 _TAG = re.compile(r"\s*\[action[^\]]*\]")
 _BLOCK = re.compile(r"\((?P<now>.*?)\)\n(?P<line>.*)", re.DOTALL)
-_KNOWN = re.compile(r"You know: .*?[.!?](?=\s|$)")
 
 
 def continued(request: Completion, passed: str, *, small: bool) -> Completion | None:
@@ -46,7 +46,7 @@ def continued(request: Completion, passed: str, *, small: bool) -> Completion | 
     """
     if not passed.strip():
         return request
-    finished, within, acted = _progress(request.written + passed)
+    finished, within, acted = _progress(request.written + passed, request.language)
     left = (request.max_sentences or max(_SENTENCES, finished + 1)) - finished
     if acted or (left <= 0 and not request.options):
         return None
@@ -75,7 +75,7 @@ def simplified(request: Completion) -> Completion:
     system, *history, last = request.messages
     sentences = request.max_sentences or _SENTENCES
     if request.written:
-        finished, within, _ = _progress(request.written)
+        finished, within, _ = _progress(request.written, request.language)
         grammar = rest_grammar((), small=True, max_sentences=max(sentences - finished, 1), within=within)
         written = _TAG.sub("", _FEELING.sub(lambda found: f"[{found[1]}]", request.written))
     else:
@@ -87,7 +87,11 @@ def simplified(request: Completion) -> Completion:
         kept -= room >= 0
     # Several exchanges go at a time: whenever one does, the model has to read all that follows anew.
     kept = min(kept + -kept % _LEAVING, max(len(history) - 2, 0))
-    messages = (Message(system.role, _essence(system.text)), *history[kept:], Message(last.role, _line(last.text)))
+    messages = (
+        Message(system.role, _essence(system.text)),
+        *history[kept:],
+        Message(last.role, _line(last.text, request.language)),
+    )
     return replace(request, messages=messages, written=written, opening="", grammar=grammar, options=())
 
 
@@ -153,12 +157,13 @@ def _cut(text: str, size: int, most: int, *, surely: bool) -> str:
     return kept.rsplit(None, 1)[0] if " " in kept else kept
 
 
-def _progress(written: str) -> tuple[int, bool, bool]:
+def _progress(written: str, language: str) -> tuple[int, bool, bool]:
     """How far a reply has come: sentences that are finished, whether another one is begun, whether it has acted."""
-    reader = ReplyParser(speaker="")
+    language = language or DEFAULT
+    reader = ReplyParser(speaker="", language=language)
     found = [*reader.feed(written), *reader.close()]
     words = [event.text for event in found if isinstance(event, Words)]
-    within = bool(words) and boundary_after(words[-1].strip(), "en") is Boundary.NONE
+    within = bool(words) and boundary_after(words[-1].strip(), language) is Boundary.NONE
     sentences = sum(isinstance(event, SentenceEnd) for event in found)
     return sentences - within, within, any(isinstance(event, ActionTag) for event in found)
 
@@ -175,10 +180,11 @@ def _essence(system: str) -> str:
     return " ".join(kept or [_cut(line, estimated_tokens(line), _SYSTEM_TOKENS, surely=False) for line in lines[:1]])
 
 
-def _line(text: str) -> str:
+def _line(text: str, language: str) -> str:
     """The player's words, and one thing that the character knows about them."""
     found = _BLOCK.fullmatch(text)
     if found is None:
         return text
-    known = _KNOWN.search(found["now"])
+    told_so = re.escape(told("facts", language, facts=""))
+    known = re.search(rf"{told_so}.*?[.!?](?=\s|$)", found["now"])
     return f"({known[0]})\n{found['line']}" if known else found["line"]

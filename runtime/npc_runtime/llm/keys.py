@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,8 @@ from pydantic import SecretStr
 
 from npc_runtime.errors import ServiceError
 from npc_runtime.llm.providers import Provider
+
+_log = logging.getLogger(__name__)
 
 KEYRING_SERVICE = "npc-runtime"
 """Under which name the system keyring holds the keys; the user is the id of the provider."""
@@ -54,6 +57,28 @@ async def find_key(
         f"`keyring set {KEYRING_SERVICE} {provider.id}`",
         failing="key",
     )
+
+
+def sendable(given: SecretStr, provider: Provider, *, from_file: bool) -> SecretStr:
+    """The key of the settings, if the service may have it.
+
+    A settings file comes with a mod, and the key does not: what such a file alone names gets none, unless it is the
+    provider's own or on this machine.
+
+    Args:
+        given: The key.
+        provider: The service, at the address where it will be asked.
+        from_file: Whether only a settings file says where that is.
+    """
+    known = provider.id != "custom" and bool(provider.keys)
+    if not given.get_secret_value() or not from_file or known or provider.local:
+        return given
+    _log.warning(
+        "The key of the settings is not sent to %s: only npc-runtime.toml names that address, and it may have come with"
+        " a mod. If you trust it, set NPC_RUNTIME_LLM__BASE_URL (STT, TTS) to it, too.",
+        provider.name,
+    )
+    return SecretStr("")
 
 
 def _from_keyring(user: str) -> str:

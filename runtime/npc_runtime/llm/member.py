@@ -94,13 +94,11 @@ class Member:
         self._starting = asyncio.create_task(self._prepare(), name=f"start {self.name}")
 
     async def _prepare(self) -> None:
-        self.breaker.enter()
+        # It is no trial of the breaker's: whoever needs an answer meanwhile waits for the same start.
         try:
             await self.start()
         except Exception as error:
             _log.warning("%s cannot be started: %s", self.name, self.failed(error).message)
-        finally:
-            self.breaker.left()
 
     def failed(self, error: Exception) -> NpcError:
         """It has failed.
@@ -149,19 +147,20 @@ class Member:
         except Exception as error:  # it will be told when it is asked
             _log.info("%s could not read ahead: %s", self.name, readable(error).message)
 
-    def spent(self, request: Completion, finish: Finish | None, pieces: int) -> Spent | None:
+    def spent(self, request: Completion, finish: Finish | None, pieces: int, *, left: bool = False) -> Spent | None:
         """What an answer has taken.
 
         Args:
             request: What was asked.
             finish: What the model says it took; None if it was left or failed before it could.
             pieces: Of the reply that came: about a token each.
+            left: Whether nobody waited for more of it: a service charges for a prompt that it has read all the same.
 
         Returns:
-            What is known or can be guessed; None if nothing was written.
+            What is known or can be guessed; None if it has taken nothing.
         """
         if finish is None:
-            if not pieces:
+            if not pieces and (self.local or not left):
                 return None
             prompt = sum(estimated_tokens(message.text) for message in request.messages)
             finish = Finish(complete=False, prompt_tokens=prompt, completion_tokens=pieces)

@@ -19,7 +19,7 @@ from npc_runtime.llm.keys import find_key
 from npc_runtime.llm.online_client import make_client
 from npc_runtime.llm.online_events import Ended, Used, chat_events, response_events
 from npc_runtime.llm.online_models import closest, model_names
-from npc_runtime.llm.online_request import adapted, chat_body, first_shape, responses_body
+from npc_runtime.llm.online_request import Shape, adapted, chat_body, first_shape, responses_body
 from npc_runtime.llm.online_text import OnlineText
 from npc_runtime.llm.prompt import PER_MESSAGE, estimated_tokens
 from npc_runtime.llm.providers import KnownModel, Provider
@@ -33,7 +33,6 @@ _GRACE = 0.5
 """Seconds in which a service may say what a finished reply has cost."""
 _MODELS_SECONDS = 1.0
 """A failed turn does not wait longer for the names of other models."""
-_NO_KEY = SecretStr("")
 _NO_KEY = SecretStr("")
 
 
@@ -156,33 +155,37 @@ class OnlineModel:
         response: AsyncStream[object] | None = None
         try:
             deadline = anyio.current_time() + self._first_token_timeout
-            response = await self._opened(request, deadline)
-            async for item in self._items(request, response, deadline):
+            response, shape = await self._opened(request, deadline)
+            async for item in self._items(request, shape, response, deadline):
                 yield item
         finally:
             if response is not None:
                 with anyio.CancelScope(shield=True):
                     await response.close()
 
-    async def _opened(self, request: Completion, deadline: float) -> "AsyncStream[object]":
-        """The service's answer, as soon as it begins."""
+    async def _opened(self, request: Completion, deadline: float) -> "tuple[AsyncStream[object], Shape]":
+        """The service's answer, as soon as it begins, and how it was asked for."""
         attempts = 0
         while True:
             attempts += 1
-            answer, complaint = await self._attempt(request, deadline)
+            shape = self._shape  # another session may find out meanwhile what the service refuses
+            answer, complaint = await self._attempt(request, shape, deadline)
             if not isinstance(answer, ServiceError):
-                return answer
-            changed = adapted(self._shape, complaint) if complaint and attempts < _MOST_ATTEMPTS else None
+                return answer, shape
+            changed = adapted(shape, complaint) if complaint and attempts < _MOST_ATTEMPTS else None
             if changed is None:
                 raise answer
-            self._shape = changed
+            if self._shape == shape:
+                self._shape = changed
 
-    async def _attempt(self, request: Completion, deadline: float) -> "tuple[AsyncStream[object] | ServiceError, str]":
+    async def _attempt(
+        self, request: Completion, shape: Shape, deadline: float
+    ) -> "tuple[AsyncStream[object] | ServiceError, str]":
         """The answer or why there is none, and what the service says is wrong with the request."""
         import openai
 
-        chat = self._shape.api == "chat"
-        body = (chat_body if chat else responses_body)(request, self._shape, self._model, self._rules)
+        chat = shape.api == "chat"
+        body = (chat_body if chat else responses_body)(request, shape, self._model, self._rules)
         try:
             with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
                 response = await self._post("/chat/completions" if chat else "/responses", body)
@@ -218,10 +221,10 @@ class OnlineModel:
         return await ask()
 
     async def _items(
-        self, request: Completion, response: "AsyncStream[object]", deadline: float
+        self, request: Completion, shape: Shape, response: "AsyncStream[object]", deadline: float
     ) -> AsyncIterator[Delta | Finish]:
-        read = chat_events if self._shape.api == "chat" else response_events
-        text = OnlineText(request, self._shape)
+        read = chat_events if shape.api == "chat" else response_events
+        text = OnlineText(request, shape)
         used: Used | None = None
         ended: Ended | None = None
         begun = False
@@ -345,7 +348,7 @@ class OnlineModel:
             has_key=bool(self._key.get_secret_value()),
         )
         # Servers of llama.cpp call it a failure of their own when a request has a form that they do not know.
-        return failure, said if failure.failing == "request" or status == 500 else ""
+        return failure, said if failure.failing in ("request", "prompt") or status == 500 else ""
 
     async def _names(self) -> list[str]:
         """The models that the service has; empty if it does not say."""

@@ -5,8 +5,11 @@ from pydantic import SecretStr
 from npc_runtime.config import LlmFallback, LlmSettings
 from npc_runtime.errors import InputError
 from npc_runtime.llm.backend import ReplyFormat
+from npc_runtime.llm.keys import sendable
 from npc_runtime.llm.online import OnlineModel
 from npc_runtime.llm.providers import Capabilities, Provider, Providers, custom
+
+_NONE = SecretStr("")
 
 
 def online_model(
@@ -16,6 +19,7 @@ def online_model(
     *,
     can: Capabilities | None = None,
     small: bool = False,
+    key: SecretStr = _NONE,
 ) -> OnlineModel:
     """The model that some settings name.
 
@@ -26,17 +30,19 @@ def online_model(
         settings: Timeouts, the form of replies and the key.
         can: What the service does, if somebody has found out, as with a server on this machine.
         small: Whether long prompts and many choices are too much for the model.
+        key: Of the service, where the settings have none.
 
     Raises:
         InputError: There is no such provider, no address, or that is none.
     """
     provider = chosen_provider(service, providers, can=can)
     own = chosen_provider(settings, providers) if settings.provider or settings.base_url else None
-    same = own is not None and own.base_url == provider.base_url
+    if own is not None and own.base_url == provider.base_url:
+        key = sendable(settings.api_key, provider, from_file=settings.from_file) or key
     return OnlineModel(
         provider,
         service.model,
-        key=settings.api_key if same else SecretStr(""),
+        key=key,
         reply_format=_format(settings, provider),
         small=small,
         connect_timeout=settings.connect_timeout,

@@ -64,7 +64,7 @@ def chat_events(chunk: object) -> Iterator[OnlineEvent]:
         for number, call in enumerate(_list(delta.get("tool_calls"))):
             yield _call(_object(call), number)
         reason = fields.get("finish_reason")
-        if reason is not None:
+        if reason and reason != "null":  # some gateways have one in every chunk
             yield _ended(str(reason))
     usage = data.get("usage")
     if not usage and isinstance(extra := data.get("x_groq"), Mapping):

@@ -124,6 +124,11 @@ def _sampling(body: dict[str, Any], request: Completion, shape: Shape) -> None:
         body[shape.seed] = request.seed
 
 
+def spoken(written: str) -> str:
+    """The words in what has been written of a reply, without tags."""
+    return " ".join(_TAG.sub(" ", written).split())
+
+
 def _messages(request: Completion, shape: Shape, rules: ReplyFormat) -> list[dict[str, Any]]:
     messages: Sequence[Message] = request.messages
     if shape.reply_format != rules:
@@ -136,7 +141,7 @@ def _messages(request: Completion, shape: Shape, rules: ReplyFormat) -> list[dic
         if shape.can.prefill == "prefix":
             last["prefix"] = True
         sent.append(last)
-    elif said := " ".join(_TAG.sub(" ", request.written).split()):
+    elif said := spoken(request.written):
         sent += [{"role": "assistant", "content": said}, {"role": "user", "content": _GO_ON}]
     return sent
 

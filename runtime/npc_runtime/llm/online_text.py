@@ -4,7 +4,7 @@ from npc_runtime.llm.backend import Completion
 from npc_runtime.llm.continuation import Continuation
 from npc_runtime.llm.json_reply_stream import JsonReplyStream
 from npc_runtime.llm.online_events import CallPiece, TextPiece
-from npc_runtime.llm.online_request import Shape, begins
+from npc_runtime.llm.online_request import Shape, begins, spoken
 from npc_runtime.llm.opening import Opening
 from npc_runtime.llm.tool_calls import ToolCalls
 
@@ -28,7 +28,7 @@ class OnlineText:
         self._opening = Opening(request.opening, begun=begun)
         self._continuation = Continuation(request.written, joined=begun)
         self._most = request.max_tokens * _PER_TOKEN + _BESIDE
-        self._found = bool(request.written.strip())
+        self._found = bool(spoken(request.written))
         self.characters = 0
         """How much the service has sent of it."""
 
@@ -39,7 +39,7 @@ class OnlineText:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing at all has been written, not even before."""
+        """Whether nothing at all has been written, and nothing said before."""
         return not self._found
 
     def feed(self, piece: TextPiece | CallPiece) -> str:

@@ -75,14 +75,6 @@ class KnownModel(_Strict):
             raise ValueError("give the price of input and output, or of neither")
         return self
 
-    def cost(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float | None:
-        """US dollars for a reply; None if the price is not known."""
-        if self.input is None or self.output is None:
-            return None
-        cached = self.input if self.cached is None else self.cached
-        kept = min(cached_tokens, prompt_tokens)
-        return ((prompt_tokens - kept) * self.input + kept * cached + completion_tokens * self.output) / 1e6
-
 
 class Provider(_Strict):
     """One service."""

@@ -16,6 +16,8 @@ _UNKNOWN = re.compile(
     r"|no endpoints found",
     re.IGNORECASE,
 )
+_OF_THE_PROMPT = (400, 413, 422)
+"""It breaks a rule, is too long, or has a form that this one cannot have: other requests may fare better."""
 _NAMES = re.compile(r"getaddrinfo|name or service|nodename nor servname|name resolution|no address", re.IGNORECASE)
 
 
@@ -134,7 +136,7 @@ def refused(
     if status == 402:
         hint = "add credit there, or use another service in llm.fallback"
         return ServiceError(f"{service} asks for payment{said}", hint=hint, failing="limit", retry_after=wait)
-    failing = "server" if status >= 500 or status == 408 else "request"
+    failing = "server" if status >= 500 or status == 408 else "prompt" if status in _OF_THE_PROMPT else "request"
     what = "has failed" if failing == "server" else "refuses the request"
     hint = "it may work the next time" if failing == "server" else "check llm.provider, llm.base_url and llm.model"
     shown = "" if page else said
