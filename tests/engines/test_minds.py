@@ -185,6 +185,9 @@ async def test_a_real_server_at_an_address_of_this_machine(
             assert text in ("Steel sings.", "Steel hums."), "the server keeps to the grammar"
             assert finish.model.startswith("custom/") and finish.prompt_tokens and not told
             assert mind.members[0].local
+        monkeypatch.setenv("LLAMA_API_KEY", process.api_key)
+        async with chosen(state, base_url=f"{process.url}/v1") as mind:
+            assert (await answer(mind))[1].model.startswith("custom/"), "the key of its kind is used, too"
     finally:
         await process.stop()
 

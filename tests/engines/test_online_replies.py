@@ -99,13 +99,43 @@ async def test_a_refused_form_is_not_asked_for_again(server: FaultServer) -> Non
     assert mind.reply_format == "json", "the session's prompts have the rules for it"
 
 
+async def test_what_one_session_learns_of_a_service_does_not_fail_another(server: FaultServer) -> None:
+    refusal = replace(error(400, "unknown field stream_options"), before=0.2)
+    server.script(refusal, refusal, Answer(reply(SAME)))
+    mind = model(server, can=Capabilities(usage=True))
+    texts = []
+
+    async def ask() -> None:
+        async with mind.stream(ASK) as items:
+            texts.append("".join([item.text async for item in items if isinstance(item, Delta)]))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        tasks.start_soon(ask)
+    await mind.aclose()
+    assert texts == [SAME, SAME]
+
+
+async def test_an_empty_reason_to_finish_is_none(server: FaultServer) -> None:
+    pieces = [json.loads(step.removeprefix("data: ")) for step in (chunk("Aye, "), chunk("I will."))]
+    for piece, reason in zip(pieces, ("", "null"), strict=True):
+        piece["choices"][0]["finish_reason"] = reason
+    server.script(Answer([*(f"data: {json.dumps(piece)}\n\n" for piece in pieces), *reply("")]))
+    assert (await run(model(server)))[0] == "Aye, I will."
+
+
+async def test_a_feeling_that_was_written_before_is_no_reply(server: FaultServer) -> None:
+    server.script(Answer(reply("")))
+    assert "is empty" in (await failure(model(server), replace(ASK, written="[emotion joy]"))).message
+
+
 async def test_a_service_that_always_finds_something_is_not_asked_forever(server: FaultServer) -> None:
     server.script(
         error(400, "bad: stream_options temperature seed grammar prefill system role max_tokens not supported")
     )
     assert (
         await failure(model(server, can=Capabilities(usage=True, grammar=True, prefill="message")))
-    ).failing == "request"
+    ).failing == "prompt"
     assert len(server.bodies) <= 5
 
 

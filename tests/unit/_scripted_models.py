@@ -33,10 +33,15 @@ class Writer:
     write: Callable[[Completion], Script] | None = None
     start_error: Exception | None = None
     ready: bool = True
+    languages: Sequence[str] = ()
+    """That it knows; all of them if there is none."""
     requests: list[Completion] = field(default_factory=list)
     warmed: list[tuple[Completion, str]] = field(default_factory=list)
     started: int = 0
     stopped: int = 0
+
+    def knows(self, language: str) -> bool:
+        return not self.languages or language in self.languages
 
     async def start(self) -> None:
         self.started += 1

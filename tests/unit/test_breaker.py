@@ -72,7 +72,7 @@ def test_what_would_fail_again_opens_it_at_once(failing: Failing, rest: float) -
     assert opened(Clock(), ServiceError("No.", failing=failing), times=1).wait == rest
 
 
-@pytest.mark.parametrize("failing", ["connect", "timeout", "server", "broken"])
+@pytest.mark.parametrize("failing", ["prompt", "connect", "timeout", "server", "broken"])
 def test_what_may_pass_does_not(failing: Failing) -> None:
     assert opened(Clock(), ServiceError("No.", failing=failing), times=1).state == "closed"
 

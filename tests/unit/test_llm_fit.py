@@ -90,6 +90,20 @@ def test_a_small_model_gets_the_essence() -> None:
     assert small.grammar == speech_grammar(max_sentences=3, may_act=False)
 
 
+@pytest.mark.parametrize(
+    ("language", "known"), [("de", "Du weißt: Die Brücke ist fort."), ("tr", "Bildiklerin: Köprü yıkıldı.")]
+)
+def test_a_small_model_is_told_what_is_known_in_every_language(language: str, known: str) -> None:
+    now = f"(Hier. {known} Mehr.)\nWas nun?"
+    request = replace(REQUEST, messages=(Message("system", "S."), Message("user", now)), language=language)
+    assert simplified(request).messages[-1].text == f"({known})\nWas nun?"
+
+
+def test_sentences_are_counted_by_the_rules_of_their_language() -> None:
+    begun = "[emotion joy] Das ist z. B. eine Axt."
+    assert rest(begun, language="de").grammar == rest_grammar((LEAVE,), small=False, max_sentences=2, within=False)
+
+
 def test_a_small_model_goes_on_in_its_own_form() -> None:
     small = simplified(rest("[emotion anger strong] That blade's "))
     assert small.written == "[anger] That blade's"

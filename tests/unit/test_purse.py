@@ -1,5 +1,6 @@
 """The budget and the purse: when services may be asked, and when the player is told."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,17 @@ def test_the_player_is_told_once_for_each_limit(tmp_path: Path) -> None:
         "The budget for this session",
         "The budget for today",
     }
+
+
+def test_another_day_is_told_of_again(tmp_path: Path) -> None:
+    told: list[Notice] = []
+    now = [datetime(2026, 5, 4, 12, tzinfo=UTC)]
+    with Ledger(tmp_path, now=lambda: now[0]) as ledger:
+        purse = Purse(ledger, Budget(day=1.0), "a", tell=told.append)
+        purse.spend(paid(1.0))
+        assert not purse.may_spend()
+        now[0] += timedelta(days=1)
+        assert purse.may_spend()
+        purse.spend(paid(0.9))
+        purse.spend(paid(0.1))
+    assert [notice.code for notice in told] == ["budget_exceeded", "budget_warning", "budget_exceeded"]

@@ -54,7 +54,7 @@ def test_what_a_service_says_is_one_short_line_without_the_key() -> None:
     ("status", "failing"),
     [
         (301, "request"),
-        (400, "request"),
+        (400, "prompt"),
         (401, "key"),
         (402, "limit"),
         (403, "key"),

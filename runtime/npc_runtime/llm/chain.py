@@ -263,12 +263,13 @@ class _Reply:
             _Failed: It did not write all of it.
         """
         goes_on = bool(self._passed)
-        pieces, finish, left = 0, None, False
+        pieces, finish, asked = 0, None, False
         member.breaker.enter()
         try:
             await member.start()
             request = await member.request(request, small=self._chain.small)
             async with member.model.stream(request) as items:
+                asked = True
                 async for item in items:
                     if self.writer is not member:
                         self.writer = member
@@ -287,16 +288,16 @@ class _Reply:
                 raise EngineError(f"The answer of {member.name} broke off.")
             member.succeeded()
         except Exception as error:
+            asked = False
             self._failures.append((member.name, member.failed(error)))
             raise _Failed from error
         except BaseException:  # enough was heard
-            left = True
             if pieces:
                 member.succeeded()
             raise
         finally:
             member.breaker.left()
-            self._add(member.spent(request, finish, pieces, left=left))
+            self._add(member.spent(request, finish, pieces, read=asked))
         if text := self._passage.rest():
             yield self._pass_on(text)
         yield self._finish(complete=finish.complete)

@@ -147,20 +147,20 @@ class Member:
         except Exception as error:  # it will be told when it is asked
             _log.info("%s could not read ahead: %s", self.name, readable(error).message)
 
-    def spent(self, request: Completion, finish: Finish | None, pieces: int, *, left: bool = False) -> Spent | None:
+    def spent(self, request: Completion, finish: Finish | None, pieces: int, *, read: bool = False) -> Spent | None:
         """What an answer has taken.
 
         Args:
             request: What was asked.
             finish: What the model says it took; None if it was left or failed before it could.
             pieces: Of the reply that came: about a token each.
-            left: Whether nobody waited for more of it: a service charges for a prompt that it has read all the same.
+            read: Whether it has read the prompt, for which a service charges though nobody waited for more.
 
         Returns:
             What is known or can be guessed; None if it has taken nothing.
         """
         if finish is None:
-            if not pieces and (self.local or not left):
+            if not pieces and (self.local or not read):
                 return None
             prompt = sum(estimated_tokens(message.text) for message in request.messages)
             finish = Finish(complete=False, prompt_tokens=prompt, completion_tokens=pieces)
