@@ -9,7 +9,7 @@ import pytest
 from npc_runtime.character.memory.database import FILE_NAME
 from npc_runtime.character.memory.records import Changes, Experience, Fact, StateDocument, Summary
 from npc_runtime.character.memory.store import MemoryStore
-from npc_runtime.cli import doctor, memory
+from npc_runtime.cli import doctor, memory, tongue
 from npc_runtime.config import Settings
 from npc_runtime.content.library import Library
 from npc_runtime.errors import InputError, SetupError, UsageError
@@ -98,6 +98,23 @@ def test_show_says_how_much_it_leaves_out(library: Library, folder: Path, capsys
         "(4 earlier)",
         "day 0 00:00:13  heard (0.30): Line 3.",
         "day 0 00:00:14  heard (0.30): Line 4.",
+    ]
+
+
+def test_show_speaks_the_language_of_whoever_reads(
+    library: Library, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with MemoryStore(folder) as store:
+        store.commit(Changes(experiences=tuple(said(f"Line {n}.", 10.0 + n, player="bob") for n in range(5))))
+    tongue.use(["--lang", "de"], {})
+    try:
+        assert memory.show(library, folder, "brynja", player="bob", world="default", limit=1) == 0
+    finally:
+        tongue.use([], {})
+    assert [line.strip() for line in shown(capsys)[:3]] == [
+        "Brynja Ironhand (brynja) mit bob",
+        "(5 frühere)",
+        "Tag 0 00:00:14  gehört (0.30): Line 4.",
     ]
 
 

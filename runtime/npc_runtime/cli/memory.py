@@ -162,25 +162,25 @@ def _pairs(found: Mapping[str, Any]) -> list[tuple[str, str | None]]:
 def _lines(of: Mapping[str, Any], limit: int) -> Iterator[str]:
     experiences = of["experiences"]
     for summary in of["summaries"]:
-        yield f"{_when(summary['game_time'])}  summary: {_single(summary['text'])}"
+        yield f"{_when(summary['game_time'])}  {shown('summary')}: {_single(summary['text'])}"
     facts = [Fact(**{key: value for key, value in row.items() if key not in ("npc", "player")}) for row in of["facts"]]
     latest = max([row["game_time"] for row in experiences] + [fact.valid_from for fact in facts], default=0.0)
     for fact in standing(facts, latest).values():
-        yield f"{_when(fact.valid_from)}  fact: {_single(f'{fact.subject} {fact.predicate} {fact.object}')}"
+        yield f"{_when(fact.valid_from)}  {shown('fact')}: {_single(f'{fact.subject} {fact.predicate} {fact.object}')}"
     left = len(experiences) - limit
     if left > 0:
-        yield f"({left} earlier)"
+        yield shown(f"({left} earlier)")
     for row in experiences[max(left, 0) :]:
-        kind = "" if row["kind"] == "dialogue" else f", {row['kind']}"
-        yield f"{_when(row['game_time'])}  {row['source']}{kind} ({row['importance']:.2f}): {_single(row['text'])}"
+        how = shown(row["source"]) + ("" if row["kind"] == "dialogue" else f", {row['kind']}")
+        yield f"{_when(row['game_time'])}  {how} ({row['importance']:.2f}): {_single(row['text'])}"
     if of["states"]:
-        yield f"states: {', '.join(row['name'] for row in of['states'])}"
+        yield f"{shown('states')}: {', '.join(row['name'] for row in of['states'])}"
 
 
 def _when(seconds: float) -> str:
     """Game time as days and a time of day."""
     days, rest = divmod(int(seconds), _DAY)
-    return f"day {days} {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{shown('day')} {days} {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
 
 
 def _single(text: str) -> str:
