@@ -19,7 +19,7 @@ from npc_runtime.dialogue import RESTORED, Dialogue
 from npc_runtime.errors import EngineError, InputError
 from npc_runtime.lane import LIVE
 from npc_runtime.lives import Lived, Lives
-from npc_runtime.llm.backend import Completion, LanguageModel, knows
+from npc_runtime.llm.backend import Completion, LanguageModel, at_present, knows
 from npc_runtime.llm.prompt import Exchange, fitting_system_prompt, introduction, messages
 from npc_runtime.outbox import Outbox
 from npc_runtime.routing import Attention, overhearing, route
@@ -127,17 +127,18 @@ class Session:
         if not said:
             self._natures.warm(character)
             await self._lives.of(character, self.player).warm()
-        if not knows(self._mind, character.language):
+        mind = at_present(self._mind, character.language)
+        if not knows(mind, character.language):
             return
         thoughts: tuple[str, ...] = ()
-        if said and self._mind.small:  # what comes to mind is told before the words that it is about
-            cast = self._cast(character, self.player, Ledger())
+        if said and mind.small:  # what comes to mind is told before the words that it is about
+            cast = self._cast(character, self.player, Ledger(), mind)
             occasion = occasion_of(cast, cast.life.inner, self.clock, number=self.turns + 1, small=True)
             impulse = respond(cast.nature, cast.life.inner, said, occasion, await cast.vector(said))
             thoughts = small_thoughts(cast, impulse.facts, (), said, (*cast.tidings, *impulse.instructions))
         *beginning, last = messages(
-            self._system(character),
-            (*self._introduction(character), *self._dialogue.of(character.id, self.player.id)),
+            self._system(character, mind),
+            (*introduction(character, small=mind.small), *self._dialogue.of(character.id, self.player.id)),
             said,
             player=self.player,
             scene=None,
@@ -153,7 +154,7 @@ class Session:
             language=character.language,
         )
         with suppress(EngineError):  # the turn itself will say what is wrong
-            await self._mind.warm(request, said=last.text)
+            await mind.warm(request, said=last.text)
 
     async def ready(self, character: CharacterFile, partner: Player | None = None) -> None:
         """Have what a character feels and remembers at hand; quick when it is."""
@@ -214,7 +215,8 @@ class Session:
         """
         number = self.turns + 1
         ledger = self.deeds.ledger(character.id)
-        cast = self._cast(character, partner or self.player, ledger)
+        mind = at_present(self._mind, character.language)
+        cast = self._cast(character, partner or self.player, ledger, mind)
 
         def take_effect() -> None:
             self.turns = number
@@ -224,7 +226,7 @@ class Session:
         return Turn(
             number,
             cast,
-            mind=self._mind,
+            mind=mind,
             mouth=self._mouth,
             outbox=outbox,
             trace=trace,
@@ -247,9 +249,10 @@ class Session:
             character: Who perceives it; `ready`.
             incident: The event.
         """
-        cast = self._cast(character, self.player, self.deeds.ledger(character.id))
+        mind = at_present(self._mind, character.language)
+        cast = self._cast(character, self.player, self.deeds.ledger(character.id), mind)
         inner = cast.life.inner
-        occasion = occasion_of(cast, inner, self.clock, number=self.turns + 1, small=self._mind.small)
+        occasion = occasion_of(cast, inner, self.clock, number=self.turns + 1, small=mind.small)
         return react(cast.nature, inner, incident, occasion)
 
     async def witness(self, character: CharacterFile, impulse: Impulse, incident: Incident) -> None:
@@ -351,12 +354,12 @@ class Session:
             self._dialogue.clear()
             self.deeds.forget()
 
-    def _cast(self, character: CharacterFile, partner: Player, ledger: Ledger) -> Cast:
+    def _cast(self, character: CharacterFile, partner: Player, ledger: Ledger, mind: LanguageModel) -> Cast:
         return Cast(
             id=character.id,
             character=character,
             actions=self.library.actions_for(character),
-            system=self._system(character),
+            system=self._system(character, mind),
             player=partner,
             scene=self.scene,
             now=lambda: self.scene,
@@ -365,22 +368,19 @@ class Session:
             ledger=ledger,
             tidings=self.deeds.tidings(character.id),
             wish=self.deeds.wish(character.id) if partner is self.player else None,
-            history=(*self._introduction(character), *self._dialogue.of(character.id, partner.id)),
+            history=(*introduction(character, small=mind.small), *self._dialogue.of(character.id, partner.id)),
             among_themselves=partner is not self.player,
             roster=tuple(other.name for other in self.library.characters() if other.id != character.id),
         )
 
-    def _system(self, character: CharacterFile) -> str:
+    def _system(self, character: CharacterFile, mind: LanguageModel) -> str:
         return fitting_system_prompt(
             character,
             self.library.actions_for(character),
-            small=self._mind.small,
+            small=mind.small,
             context_tokens=self._context_tokens,
-            reply_format=self._mind.reply_format,
+            reply_format=mind.reply_format,
         )
-
-    def _introduction(self, character: CharacterFile) -> tuple[Exchange, ...]:
-        return introduction(character) if self._mind.small else ()
 
 
 def _overheard(turn: Turn) -> tuple[Lived, ...]:

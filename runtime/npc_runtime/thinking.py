@@ -107,7 +107,7 @@ class Thinking:
         cast, small = self._cast, self._mind.small
         if not knows(self._mind, cast.character.language) or (small and not self._wondered(about, facts)):
             return Remembered((), ())
-        recent = len(cast.history) - len(introduction(cast.character) if small else ())
+        recent = len(cast.history) - len(introduction(cast.character, small=small))
         return await cast.life.recall(about, inner, cast.scene, small=small, count=self._mind.count, recent=recent)
 
     def _wondered(self, about: str, facts: Sequence[str]) -> bool:

@@ -110,7 +110,7 @@ class Prompts:
         return Completion(
             messages=messages(
                 system,
-                introduction(self._character) if small else (),
+                introduction(self._character, small=small),
                 line,
                 player=Player(),
                 scene=scene,

@@ -88,7 +88,7 @@ async def test_a_rich_character_stays_inside_the_window(
     system = fitting_system_prompt(character, (), small=small, context_tokens=WINDOW)
     talk = messages(
         system,
-        (*(introduction(character) if small else ()), *dialogue.of("brynja", "player")),
+        (*introduction(character, small=small), *dialogue.of("brynja", "player")),
         LINES[line].format(text=text.format(n=7)) if "{" in LINES[line] else LINES[line],
         player=Player(name="Tamsin"),
         scene=None

@@ -82,9 +82,9 @@ def test_models_are_told_which_language_to_speak() -> None:
 
 
 def test_the_introduction_is_in_the_characters_language() -> None:
-    (exchange,) = introduction(somebody("tr"))
+    (exchange,) = introduction(somebody("tr"), small=True)
     assert exchange.player == "Kimsin?" and exchange.reply.startswith("Ben ⟦Ada⟧")
-    (exchange,) = introduction(somebody("de-AT"))
+    (exchange,) = introduction(somebody("de-AT"), small=True)
     assert exchange.player == "Wer bist du?"
 
 

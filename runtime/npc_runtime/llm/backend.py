@@ -152,6 +152,24 @@ class LanguageModel(Protocol):
         ...
 
 
+@runtime_checkable
+class Substituted(Protocol):
+    """A language model for which others stand in."""
+
+    def at_present(self, language: str) -> LanguageModel:
+        """The same, with whoever would answer now in a language as the one that requests are made for.
+
+        Args:
+            language: As ISO 639 code, with or without a region.
+        """
+        ...
+
+
+def at_present(model: LanguageModel, language: str) -> LanguageModel:
+    """A language model as it is to be used for one turn: what suits it does not change within that."""
+    return model.at_present(language) if isinstance(model, Substituted) else model
+
+
 def knows(model: LanguageModel, language: str) -> bool:
     """Whether a model may be asked for replies in a language: any where it does not say which it knows."""
     return model.knows(language) if isinstance(model, Versed) else True

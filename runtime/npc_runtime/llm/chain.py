@@ -49,6 +49,8 @@ class ModelChain:
     def __init__(self, members: Sequence[Member], terms: Terms | None = None) -> None:
         self.members = tuple(members)
         """Shared with the chains of other sessions."""
+        self._preferred = self.members
+        """In order of preference, whoever requests are made for."""
         self._terms = terms or Terms()
         self._last: dict[str, Member] = {}
         """Language → who answered in it last."""
@@ -59,6 +61,15 @@ class ModelChain:
         """The same models for one session, which closes nothing."""
         chain = ModelChain(self.members, terms)
         chain._work = self._work
+        return chain
+
+    def at_present(self, language: str) -> "ModelChain":
+        """The same on the same terms, with whoever would answer now in a language as the one requests are made for."""
+        first = first_able(self.versed(language), may_spend=self._terms.may_spend())
+        if first is None or first is self.members[0]:
+            return self
+        chain = ModelChain([first, *(member for member in self.members if member is not first)], self._terms)
+        chain._work, chain._last, chain._preferred = self._work, self._last, self._preferred
         return chain
 
     @property
@@ -80,9 +91,9 @@ class ModelChain:
         """Whether anybody who could answer now knows a language."""
         return first_able(self.versed(language), may_spend=self._terms.may_spend()) is not None
 
-    def versed(self, language: str) -> list[Member]:
-        """Those who know a language, the preferred one first; all of them if it is empty."""
-        return [member for member in self.members if not language or knows(member.model, language)]
+    def versed(self, language: str, members: Sequence[Member] | None = None) -> list[Member]:
+        """Those who know a language, in the order of `members`, by default this chain's; everybody if it is empty."""
+        return [one for one in members or self.members if not language or knows(one.model, language)]
 
     @property
     def busy(self) -> bool:
@@ -169,12 +180,12 @@ class ModelChain:
             reason: Why the one before it does not; None if that failed earlier.
             may_spend: Whether services were asked.
         """
-        last = self._last.get(language) or next(iter(self.versed(language)), member)
+        last = self._last.get(language) or next(iter(self.versed(language, self._preferred)), member)
         self._last[language] = member
         if last is member:
             return
         hint = ""
-        if self.members.index(member) < self.members.index(last):
+        if self._preferred.index(member) < self._preferred.index(last):
             why = _RECOVERED if member.trouble is not None else _AGAIN
         elif not may_spend and not last.local:
             why = _BUDGET
@@ -205,7 +216,7 @@ class _Reply:
     @property
     def passed_over(self) -> Sequence[Member]:
         """Those before whoever was asked last, who was not able to write either if there are failures and no writer."""
-        members = self._chain.versed(self._request.language)
+        members = self._chain.versed(self._request.language, self._chain._preferred)
         unable = self.writer is None and bool(self._failures)
         return members[: members.index(self._tried[-1]) + unable] if self._tried else ()
 

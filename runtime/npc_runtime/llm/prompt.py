@@ -74,8 +74,10 @@ def system_prompt(
     return "\n".join(lines)
 
 
-def introduction(character: CharacterFile) -> tuple[Exchange, ...]:
+def introduction(character: CharacterFile, *, small: bool) -> tuple[Exchange, ...]:
     """A first exchange that shows a small model who it is and how it talks; it understands that better than rules."""
+    if not small:
+        return ()
     language = character.language
     sample = "".join(f" {line}" for line in character.style.sample_lines[:1])
     return (Exchange(told("question", language), told("introduction", language, name=character.name) + sample),)
