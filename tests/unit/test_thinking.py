@@ -15,9 +15,11 @@ from npc_runtime.clock import MonotonicClock
 from npc_runtime.content.action import ActionDefinition
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.content.library import Library
+from npc_runtime.errors import ServiceError
 from npc_runtime.lives import Lives
-from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel, ReplyFormat
+from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel, ReplyFormat, at_present
 from npc_runtime.llm.chain import ModelChain
+from npc_runtime.llm.grammar import speech_grammar
 from npc_runtime.llm.member import Member
 from npc_runtime.llm.reply import ActionTag, EmotionTag, ParserEvent, ParserNotice, SentenceEnd, Words
 from npc_runtime.scene import Player, Scene
@@ -40,7 +42,7 @@ class Mind:
     reply_format: ReplyFormat = "tags"
     busy = False
 
-    def __init__(self, *texts: str, small: bool = False) -> None:
+    def __init__(self, *texts: str | Exception, small: bool = False) -> None:
         self.small = small
         self.texts = list(texts)
         self.requests: list[Completion] = []
@@ -63,6 +65,8 @@ class Mind:
         text = self.texts[len(self.requests) - 1]
 
         async def items() -> AsyncIterator[Delta | Finish]:
+            if isinstance(text, Exception):
+                raise text
             yield Delta(text)
             yield Finish(complete=True, prompt_tokens=100, completion_tokens=len(text.split()))
 
@@ -171,3 +175,19 @@ async def test_what_a_reply_costs_is_known_even_if_nobody_hears_its_end() -> Non
     assert usage is not None and usage.cost is not None and usage.cost > 10e-6
     _, usage = await think(Mind("[emotion joy] Aye."))
     assert usage is not None and usage.cost is None
+
+
+async def test_a_small_model_that_stands_in_is_asked_as_suits_it_and_acts() -> None:
+    clock = MonotonicClock()
+    service = Mind(ServiceError("The key is refused.", failing="key"))
+    small = Mind("Farewell.", " Farewell. [", "action wave]", small=True)
+    chain = ModelChain([Member(service, Breaker(clock)), Member(small, Breaker(clock), local=True)])
+    assert at_present(chain, "en") is chain and not chain.small
+    await think(at_present(chain, "en"), LEAVE)
+    assert not small.requests[0].options, "it goes on with what was asked of the other one"
+    now = at_present(chain, "en")
+    assert now.small
+    found, _ = await think(now, LEAVE, WAVE)
+    assert told(found) == ["Farewell.", "end", "do wave"]
+    assert len(service.requests) == 1
+    assert small.requests[1].grammar == speech_grammar(max_sentences=2, may_act=True)
