@@ -11,7 +11,6 @@ from npc_runtime.llm.providers import Provider, Providers, custom
 
 _log = logging.getLogger(__name__)
 
-OPENAI_URL = "https://api.openai.com/v1"
 ELEVENLABS = Provider(
     id="elevenlabs",
     name="ElevenLabs",

@@ -9,6 +9,7 @@ from npc_runtime.config import Settings
 from npc_runtime.errors import InputError, NpcError
 from npc_runtime.models.locate import LocatedModel, MissingModelError, locate
 from npc_runtime.models.registry import Registry
+from npc_runtime.service_http import OPENAI_URL
 from npc_runtime.tts import elevenlabs, online_speech
 from npc_runtime.tts.elevenlabs import ElevenLabsSpeech
 from npc_runtime.tts.espeak import EspeakVoice, espeak_language
@@ -19,7 +20,6 @@ from npc_runtime.tts.piper import PiperVoice
 from npc_runtime.tts.piper_files import voice_language
 from npc_runtime.tts.voice_choice import Engine, VoiceChoice, VoicesHere
 
-OPENAI_URL = "https://api.openai.com/v1"
 _USUAL: Mapping[Engine, tuple[str, str]] = {
     "openai": ("OPENAI_API_KEY", "openai.com"),
     "elevenlabs": ("ELEVENLABS_API_KEY", "elevenlabs.io"),
