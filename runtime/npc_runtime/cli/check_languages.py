@@ -19,10 +19,11 @@ from npc_runtime.tts.voices_here import MachineVoices
 
 _OUR_VOICES = ("auto", "piper")
 _HINTS: Mapping[Kind, str] = {
-    "stt": "leave `stt.model` empty, so that a multilingual model is taken; `npc-runtime models pull` gets it",
+    "stt": "leave `stt.model` empty; `npc-runtime models pull whisper-base` gets a model for a hundred languages",
     "llm": "until a model server on this machine, an online model (`llm.provider`) or a larger one (`llm.model`) "
     "answers, characters only say what is written",
-    "tts": "get a voice with `npc-runtime models pull`, or name a service in `tts.provider`",
+    "tts": "get a voice of the language with `npc-runtime models pull NAME`, such as tr_TR-dfki-medium, or name a "
+    "service in `tts.provider`",
 }
 _ENGLISH_WHISPER = re.compile(r"[.-]en$")
 """How Whisper models are named that know English only."""

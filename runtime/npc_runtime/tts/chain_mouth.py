@@ -196,7 +196,8 @@ class ChainMouth:
 
 def _nothing(character: CharacterFile, chain: VoiceChain) -> SetupError:
     why = chain.reasons[0].message if chain.reasons else f"Nothing on this machine speaks {character.language!r}."
-    return SetupError(why, hint="run `pip install espeakng-loader`, or `npc-runtime models pull` a voice")
+    hint = "run `pip install espeakng-loader`, or `npc-runtime models pull NAME` for a voice such as tr_TR-dfki-medium"
+    return SetupError(why, hint=hint)
 
 
 def _of_one_voice(error: Exception) -> bool:
