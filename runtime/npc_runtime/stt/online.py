@@ -160,7 +160,7 @@ class OnlineEars:
                     temperature=0.0,
                     **form,
                 ) as response:
-                    body = await response.read()
+                    body: bytes = await response.read()
             except openai.APIStatusError as error:
                 if verbose and error.status_code in (400, 422):
                     verbose = False  # not every service has the long form; it may be the sound, too, that it refuses

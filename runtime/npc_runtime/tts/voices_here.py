@@ -56,7 +56,9 @@ class MachineVoices:
 
     def here(self) -> VoicesHere:
         """What there is, for `choose`; nothing is loaded before it is asked for."""
-        services = {engine: voice for engine, voice in _USUAL.items() if self._service(engine) is not None}
+        services: dict[str, str] = {
+            engine: voice for engine, voice in _USUAL.items() if self._service(engine) is not None
+        }
         return VoicesHere(self._piper_language, self._piper_for, _espeak_language, _espeak_variant, services=services)
 
     def mouths(self) -> dict[Engine, VoiceMouth]:
