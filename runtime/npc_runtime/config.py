@@ -153,7 +153,8 @@ class TtsSettings(_Service):
     api_key: SecretStr = SecretStr("")
     """Only from the environment: NPC_RUNTIME_TTS__API_KEY. Else the provider's own variable, or the keyring."""
     voices: dict[str, str] = {}
-    """A voice for each name that characters ask for and this machine lacks: `{"old-man" = "espeak:en+m3"}`."""
+    """A voice for each name that characters ask for and this machine lacks, or for any name where a service speaks:
+    `{"old-man" = "espeak:en+m3"}`."""
     timeout: float = Field(default=6.0, gt=0, le=120)
     """Seconds that a service may take to send its first sound."""
 

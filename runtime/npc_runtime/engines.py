@@ -22,7 +22,8 @@ from npc_runtime.models.hardware import Machine, this_machine
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
-from npc_runtime.services import OPENAI_URL, resolved
+from npc_runtime.service_http import OPENAI_URL
+from npc_runtime.services import resolved
 from npc_runtime.speech import Samples
 from npc_runtime.stt.online import OnlineEars
 from npc_runtime.stt.placement import place_here

@@ -7,11 +7,10 @@ from pydantic import SecretStr
 from npc_runtime.config import Settings, SttSettings, TtsSettings
 from npc_runtime.errors import ServiceError
 from npc_runtime.llm.keys import find_key, sendable
-from npc_runtime.llm.providers import Provider, Providers, custom
+from npc_runtime.llm.providers import Provider, Providers
 
 _log = logging.getLogger(__name__)
 
-OPENAI_URL = "https://api.openai.com/v1"
 ELEVENLABS = Provider(
     id="elevenlabs",
     name="ElevenLabs",
@@ -36,13 +35,17 @@ async def resolved(settings: Settings) -> Settings:
         given = sendable(tts.api_key, service, from_file=tts.from_file)
         tts = tts.model_copy(update={"api_key": await _key(service, given, "TTS")})
     elif tts.provider or tts.base_url or tts.engine == "openai":
-        tts = tts.model_copy(update=await _found(tts, _service_of(tts), "TTS"))
+        tts = tts.model_copy(update={"engine": speech_engine(tts), **await _found(tts, _service_of(tts), "TTS")})
     return settings.model_copy(update={"stt": stt, "tts": tts})
 
 
+def speech_engine(tts: TtsSettings) -> str:
+    """What speaks for characters who do not mind: a service that is named is wanted."""
+    return "openai" if tts.engine == "auto" and (tts.provider or tts.base_url) else tts.engine
+
+
 def _service_of(section: SttSettings | TtsSettings) -> Provider:
-    if section.base_url and not section.provider:
-        return custom(section.base_url)
+    # At an address of somebody else, nothing of OpenAI is left but the interface.
     return Providers.load().get(section.provider or "openai").at(section.base_url)
 
 

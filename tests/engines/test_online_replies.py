@@ -176,7 +176,7 @@ async def test_only_its_own_key_reaches_a_service(server: FaultServer, monkeypat
     for name in names:
         monkeypatch.setenv(name, f"value-of-{name}")
     moved = Providers.load().get("groq").at(server.url)
-    for provider in (custom(server.url), moved, custom(server.url)):
+    for provider in (custom(server.url), moved, Providers.load().get("openai").at(server.url)):
         mind = OnlineModel(provider, "test-model")
         await run(mind)
     sent = json.dumps([dict(asked.headers) for asked in server.asked])

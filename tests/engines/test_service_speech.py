@@ -53,6 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, hearing: Service, speaking:
         "NPC_RUNTIME_STT__BASE_URL": hearing.url,
         "NPC_RUNTIME_STT__API_KEY": KEY,
         "NPC_RUNTIME_TTS__BASE_URL": f"{speaking.url}/v1",
+        "NPC_RUNTIME_TTS__MODEL": "kokoro",
         "OPENAI_API_KEY": "sk-of-somebody-else",
     }
     with serving(folder / "state", folder / "log.txt", **environ) as ready:
@@ -104,6 +105,7 @@ async def test_a_service_speaks_and_a_voice_of_this_machine_when_it_fails(
         spoken = [asked["input"] for asked in speaking.seen[before:]]
         clauses = [clause["text"] for clause in said(got, lambda one: one["type"] == "say" and not one.get("filler"))]
         assert clauses and set(clauses) <= set(spoken)
+        assert {asked["model"] for asked in speaking.seen} == {"kokoro"}
         assert not notices(got)
         speaking.status = 500
         told: list[Message] = []

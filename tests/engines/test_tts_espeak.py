@@ -1,10 +1,13 @@
 """The espeak voice for real: understood in three languages, its phones where its sound is, and at peace with Piper."""
 
+import ctypes
 import difflib
 import importlib.util
 import re
 import subprocess
 import sys
+import types
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +15,25 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from npc_runtime.errors import InputError
+from npc_runtime.config import Settings, TtsSettings
+from npc_runtime.content.character import CharacterFile, Persona
+from npc_runtime.errors import EngineError, InputError
 from npc_runtime.lane import Stopped, Ticket
 from npc_runtime.lipsync.table import VOWELS, phone_table
 from npc_runtime.lipsync.visemes import clip_track
 from npc_runtime.models.locate import locate
+from npc_runtime.models.registry import Registry
 from npc_runtime.speech import Clip, ClipHead, ClipPiece, Samples, VoiceColour
 from npc_runtime.stt.whisper import WhisperEngine
+from npc_runtime.tts import espeak_library as espeak_module
 from npc_runtime.tts.espeak import EspeakVoice
-from npc_runtime.tts.espeak_library import espeak_library
+from npc_runtime.tts.espeak_library import EspeakLibrary, espeak_library
 from npc_runtime.tts.loudness import CEILING, TARGET_DBFS, speech_rms
 from npc_runtime.tts.piper import PiperVoice
 from npc_runtime.tts.trim import bounds
 from npc_runtime.tts.voice import Voice
-from npc_runtime.tts.voice_choice import VARIANTS
+from npc_runtime.tts.voice_choice import VARIANTS, choose
+from npc_runtime.tts.voices_here import MachineVoices
 
 pytestmark = pytest.mark.engine
 
@@ -235,6 +243,45 @@ def test_an_unknown_voice_says_what_was_meant(name: str, hint: str) -> None:
 def test_regions_fall_back_to_their_language() -> None:
     assert EspeakVoice.load("de-AT").synthesize("Ja.").language == "de"
     assert EspeakVoice.load("en_GB").name == "en_GB"
+
+
+def lacks_data() -> str:
+    raise RuntimeError("data path not exists at espeak-ng-data")
+
+
+@pytest.mark.parametrize(
+    ("function", "answer", "says"),
+    [
+        ("get_data_path", lacks_data, "data path not exists"),
+        ("get_data_path", lambda: "/home/\ud800/espeak-ng-data", "letters"),
+        ("get_library_path", lambda: __file__, "cannot be loaded"),
+        ("get_library_path", lambda: np.random.mtrand.__file__, "espeak_ListVoices"),
+    ],
+)
+def test_a_library_that_cannot_be_used_leaves_speaking_to_piper(
+    function: str, answer: Callable[[], str], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(f"espeakng_loader.{function}", answer)
+    monkeypatch.setattr(espeak_module, "_loaded", espeak_module._loaded.__wrapped__)  # this process has a good one
+    with pytest.raises(EngineError, match=says) as caught:
+        espeak_library()
+    assert caught.value.hint
+    who = CharacterFile(name="Otto", persona=Persona(summary="A."))
+    here = MachineVoices(Settings(state=tmp_path), Registry.load()).here()
+    assert [voice.engine for voice in choose(who, TtsSettings(), here).voices] == ["piper"]
+
+
+def test_voices_without_a_dictionary_are_not_listed_whatever_stands_between_folders() -> None:
+    spoken = ctypes.create_string_buffer(b"\x05fo\0\0"), ctypes.create_string_buffer(b"\x05da\0\0")
+    names = b"gmq\\fo", b"gmq\\da"
+    voices = [
+        espeak_module._Voice(identifier=name, languages=ctypes.addressof(languages))
+        for name, languages in zip(names, spoken, strict=True)
+    ]
+    listed = (ctypes.POINTER(espeak_module._Voice) * 3)(*map(ctypes.pointer, voices))
+    library = EspeakLibrary.__new__(EspeakLibrary)
+    library._library = types.SimpleNamespace(espeak_ListVoices=lambda _: listed)
+    assert library._voices() == {"da": "gmq\\da"}
 
 
 def test_piper_and_espeak_take_turns_in_one_process() -> None:

@@ -1,17 +1,23 @@
 """Speech services over loopback, with servers of the documented shapes that speak with espeak, and under faults."""
 
 import difflib
+import gzip
 import importlib.util
+import itertools
 import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soxr
+from tests._fault_server import Answer, FaultServer, error, unused_port
 from tests.engines._speech_server import Service, serving, spoken
 
 from npc_runtime.errors import MissingPackageError, ServiceError
@@ -241,6 +247,38 @@ async def test_nobody_listening_is_a_failure_to_connect() -> None:
                 await speech.speak("Hello there.", ALLOY, Manner())
             assert caught.value.failing == "connect"
             await speech.aclose()
+
+
+@pytest.mark.parametrize("kind", ["openai", pytest.param("elevenlabs", marks=needs_sdk)])
+async def test_what_is_said_goes_nowhere_else_and_answers_are_bounded(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "ELEVENLABS_API_KEY")
+    for name in secrets:
+        monkeypatch.setenv(name, f"value-of-{name}")
+    later = datetime.now(UTC) + timedelta(hours=50)
+    packed = gzip.compress(b'{"audio_base64": ""}')
+    faults: list[tuple[Answer, str, float | None]] = [
+        (Answer([], status=307), "request", None),
+        (Answer([packed], headers={"Content-Encoding": "gzip"}), "broken", None),
+        (Answer(lambda: itertools.repeat(bytes(1 << 20))), "broken", None),
+        (Answer(lambda: itertools.repeat(bytes(1 << 20)), status=400), "broken", None),
+        (error(429, "Slow down.", retry_after_ms="1500"), "limit", 1.5),
+        (error(503, "Busy.", Retry_After=format_datetime(later, usegmt=True)), "server", 86_400),
+    ]
+    with FaultServer() as server, FaultServer() as other, unused_port() as nobody:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{nobody}")
+        url = server.url if kind == "openai" else server.url.removesuffix("/v1")
+        speech = OnlineSpeech(url, KEY) if kind == "openai" else ElevenLabsSpeech(KEY, base_url=url)
+        for answer, failing, wait in faults:
+            server.script(replace(answer, headers={"Location": other.url, **answer.headers}))
+            with pytest.raises(ServiceError) as caught:
+                await speech.speak("Hello there.", ALLOY, Manner())
+            assert (caught.value.failing, caught.value.retry_after) == (failing, wait)
+        await speech.aclose()
+        assert (len(server.asked), other.asked) == (len(faults), [])
+        assert not any(f"value-of-{name}" in str(asked.headers) for name in secrets for asked in server.asked)
 
 
 @needs_sdk

@@ -9,8 +9,8 @@ import pytest
 
 from npc_runtime.breaker import FIRST_REST_S, LONGEST_REST_S, LONGEST_WAIT_S
 from npc_runtime.content.character import CharacterFile, Persona
-from npc_runtime.errors import ModelError, NpcError, ServiceError, SetupError
-from npc_runtime.lane import LIVE
+from npc_runtime.errors import EngineError, ModelError, NpcError, ServiceError, SetupError
+from npc_runtime.lane import BACKGROUND, LIVE
 from npc_runtime.speech import ClipHead, ClipPiece, TimedPhone
 from npc_runtime.tts.chain_mouth import ChainMouth
 from npc_runtime.tts.mouths import Manner
@@ -90,10 +90,10 @@ class Chain:
             clock=self.clock,
         )
 
-    async def say(self, text: str = "Hm.", who: str = "otto") -> list[float]:
+    async def say(self, text: str = "Hm.", who: str = "otto", rank: int = LIVE) -> list[float]:
         """The levels of the sound: 1 is online, 2 local, 0 silence."""
         heads, audio = [], []
-        async with self.mouth.stream(text, someone(who)) as parts:
+        async with self.mouth.stream(text, someone(who), rank=rank) as parts:
             async for part in parts:
                 if isinstance(part, ClipHead):
                     heads.append(part)
@@ -188,6 +188,26 @@ async def test_when_all_rest_all_are_asked_and_the_first_failure_is_raised() -> 
         await chain.say()
     assert await chain.say() == [2, 2, 2, 2]
     assert len(chain.online.asked) == 2
+
+
+async def test_only_the_first_voice_prepares_lines_and_no_service_is_asked_for_any() -> None:
+    chain = Chain(LOCAL, ONLINE)
+    assert await chain.say(rank=BACKGROUND) == [2, 2, 2, 2]
+    chain.local.faults = [(-1, ModelError("Damaged."))]
+    with pytest.raises(ModelError):
+        await chain.say(rank=BACKGROUND)
+    with pytest.raises(EngineError):  # it is being left alone
+        await chain.say(rank=BACKGROUND)
+    assert (len(chain.local.asked), chain.online.asked) == (2, [])
+
+
+async def test_a_line_is_not_prepared_by_whoever_stands_in_for_a_service() -> None:
+    chain = Chain(ONLINE, LOCAL)
+    chain.online.faults = [(-1, BUSY)]
+    assert await chain.say() == [2, 2, 2, 2]
+    with pytest.raises(EngineError):
+        await chain.say(rank=BACKGROUND)
+    assert len(chain.local.asked) == 1
 
 
 async def test_leaving_early_closes_the_voice() -> None:

@@ -44,7 +44,9 @@ def test_each_stage_is_told_with_its_place_and_what_helps(found: Found) -> None:
     assert all(line.startswith("characters/ann.yaml:3:11: warning: ") for line in lines)
     voice, mind = lines
     assert stages([mind]) == {"llm"} and "llm.provider" in mind
-    assert stages([voice]) == {"tts"} and "models pull" in voice
+    assert stages([voice]) == {"tts"} and "models pull NAME`, such as tr_TR-dfki-medium" in voice
+    _, hearing = found("de", "", "[stt]\nmodel = 'whisper-tiny-en'\n")
+    assert stages([hearing]) == {"stt"} and "models pull whisper-base`" in hearing
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,7 @@ def test_each_stage_is_told_with_its_place_and_what_helps(found: Found) -> None:
         ("de", "", "[stt]\nlanguage = 'en'\n", {"player", "llm"}),
         ("fr", "", "", {"ours", "llm"}),
         ("tlh", "", "", {"ours", "llm", "tts", "stt"}),
+        ("tlh", "", "[tts]\nbase_url = 'http://127.0.0.1:1/v1'\n", {"ours", "llm", "stt"}),
         ("tlh", "", "[tts]\nprovider = 'openai'\n[stt]\nprovider = 'openai'\n", {"ours", "llm"}),
     ],
 )

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+import typer
 
 from npc_runtime.cli import models as command
+from npc_runtime.cli.models_app import models_app
 from npc_runtime.errors import InputError, ModelError
 from npc_runtime.models.hardware import Gpu, Machine
 from npc_runtime.models.locate import MissingModelError
@@ -83,6 +85,12 @@ def test_verify_of_a_named_model_that_is_missing(cache: Path, capsys: pytest.Cap
     (cache / "models" / "mine" / "m.gguf").unlink()
     assert command.verify(["mine"], cache=cache) == 3
     assert "is not on this machine" in capsys.readouterr().err
+
+
+def test_the_help_of_pull_tells_of_piper_voices() -> None:
+    group = typer.main.get_command(models_app)
+    assert isinstance(group, typer.core.TyperGroup)
+    assert "names of Piper voices" in str(vars(group.commands["pull"].params[0])["help"])
 
 
 def test_pull_of_what_is_there_says_where_and_repeats_the_note(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,9 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from npc_runtime.errors import InputError, ModelError, NpcError, OutputError, Se
 from npc_runtime.models.locate import locate
 from npc_runtime.models.piper_voices import is_voice_name, pull_voice
 from npc_runtime.models.registry import Registry
-from npc_runtime.models.store import own_registry
+from npc_runtime.models.store import own_registry, write_atomically
 from npc_runtime.tts.piper_files import read_files, voice_language
 
 REVISION = "c0ffee" * 6 + "abcd"
@@ -139,6 +142,44 @@ def test_the_command_takes_the_name_of_a_voice(
     assert "its card says: CC0" in capsys.readouterr().out
     with pytest.raises(InputError, match="unknown model"):
         command.pull(["de_DE-thorsten"], cache=tmp_path)
+
+
+def test_two_voices_at_once_are_both_known(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = "de_DE-eva-low"
+    for name, body in CONTENT.items():
+        path = f"de/eva/{name.replace(NAME, other)}"
+        hub.files[f"{REVISION}/{path}"] = body
+        described = {"size_bytes": len(body), "md5_digest": hashlib.md5(body).hexdigest()}
+        hub.voices.setdefault(other, {"files": {}})["files"][path] = described
+    both = threading.Barrier(2)
+
+    def write(path: Path, data: bytes) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # where both write, both have read before
+        write_atomically(path, data)
+
+    monkeypatch.setattr("npc_runtime.models.piper_voices.write_atomically", write)
+    with ThreadPoolExecutor() as threads:
+        entries = list(threads.map(lambda name: pulled(hub, tmp_path, name), (NAME, other)))
+    registry = Registry.load(own_registry(tmp_path))
+    assert [registry.get(name) for name in (NAME, other)] == entries
+
+
+def test_whoever_waited_for_a_voice_does_not_fetch_it_again(hub: Hub, tmp_path: Path) -> None:
+    waits = threading.Event()
+    second: list[Future[Any]] = []
+
+    def progress(done: int, total: int) -> None:
+        if not second:
+            pull = partial(pull_voice, NAME, cache=tmp_path, on_wait=waits.set, environ={"HF_ENDPOINT": hub.url})
+            second.append(threads.submit(pull))
+            assert waits.wait(20)
+
+    with ThreadPoolExecutor() as threads:
+        entry = pull_voice(NAME, cache=tmp_path, progress=progress, environ={"HF_ENDPOINT": hub.url})
+        assert second[0].result(20) == entry
+    assert hub.seen.count(f"{REVISION}/{FOLDER}/{NAME}.onnx") == 1
+    assert own_registry(tmp_path).read_text(encoding="utf-8").count("[[models]]") == 1
 
 
 def test_a_broken_download_goes_on_where_it_ended(hub: Hub, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from npc_runtime.models.registry import Registry
 from npc_runtime.tts.voice_choice import VARIANTS, VoiceChain, VoicesHere, choose
 from npc_runtime.tts.voices_here import MachineVoices
 
-PIPER = {"en_US-joe-medium": "en", "de_DE-thorsten-medium": "de", "my/odd.onnx": ""}
+PIPER = {"en_US-joe-medium": "en", "en_us-joe-medium": "en", "de_DE-thorsten-medium": "de", "my/odd.onnx": ""}
 ESPEAK = frozenset(["en", "en-gb", "de", "tr", "pt-br"])
 
 
@@ -46,7 +46,8 @@ def spoken(found: VoiceChain) -> list[str]:
     return [f"{voice.engine}:{voice.name.partition('+')[0]}" for voice in found.voices]
 
 
-JOE, THORSTEN = "piper:en_US-joe-medium", "piper:de_DE-thorsten-medium"
+JOE, THORSTEN, ESPK = "piper:en_US-joe-medium", "piper:de_DE-thorsten-medium", "espeak:en"
+ELEVEN, GEORGE = {"elevenlabs": "George"}, "elevenlabs:George"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,24 @@ JOE, THORSTEN = "piper:en_US-joe-medium", "piper:de_DE-thorsten-medium"
             {"name": "nova", "engine": "openai", "services": {"openai": "alloy"}},
             ["openai:nova", "openai:alloy", JOE, "espeak:en"],
         ),
-        ({"tts": {"base_url": "http://x/v1"}, "services": {"openai": "alloy"}}, ["openai:alloy", JOE, "espeak:en"]),
+        ({"name": "onyx", "tts": {"engine": "elevenlabs"}, "services": ELEVEN}, ["elevenlabs:onyx", GEORGE, JOE, ESPK]),
+        (
+            {"name": "de_DE-thorsten-medium", "language": "de", "services": ELEVEN}
+            | {"tts": {"engine": "elevenlabs", "voices": {"de_DE-thorsten-medium": "elevenlabs:Otto"}}},
+            ["elevenlabs:Otto", GEORGE, THORSTEN, "espeak:de"],
+        ),
+        (
+            {"name": "old-man", "tts": {"engine": "elevenlabs", "voices": {"old-man": "onyx"}}, "services": ELEVEN},
+            ["elevenlabs:onyx", GEORGE, JOE, ESPK],
+        ),
+        (
+            {"name": "elevenlabs:de_DE-thorsten-medium", "tts": {"engine": "elevenlabs"}, "services": ELEVEN},
+            ["elevenlabs:de_DE-thorsten-medium", GEORGE, JOE, ESPK],
+        ),
+        (
+            {"name": "piper:en_US-joe-medium", "tts": {"engine": "elevenlabs"}, "services": ELEVEN},
+            [JOE, GEORGE, ESPK],
+        ),
         ({"tts": {"model": "my/odd.onnx"}, "name": "en_US-joe-medium"}, ["piper:my/odd.onnx", JOE, "espeak:en"]),
         ({"tts": {"engine": "openai", "model": "tts-1"}, "engine": "piper"}, [JOE, "espeak:en"]),
         ({"name": "old-man", "tts": {"voices": {"old-man": "espeak:en+m3"}}}, ["espeak:en", JOE]),
@@ -95,9 +113,25 @@ def test_the_order_of_voices(asked: dict[str, Any], voices: list[str]) -> None:
         ),
         (
             {"name": "old", "tts": {"voices": {"old": "piper:no-such"}}}, [JOE, "espeak:en"], "voice_missing",
-            "which the settings give for old", "no-such",
+            "which the settings give for old", "put another in its place under tts.voices",
         ),
-        ({"tts": {"model": "gone"}}, [JOE, "espeak:en"], "voice_missing", "the voice gone of the settings", "gone"),
+        ({"tts": {"model": "gone"}}, [JOE, ESPK], "voice_missing", "the voice gone of the settings", "correct tts"),
+        (
+            {"tts": {"model": "de_DE-eva_k-x_low"}}, [JOE, ESPK], "voice_missing", "of the settings",
+            "run `npc-runtime models pull de_DE-eva_k-x_low`, or correct tts.model",
+        ),
+        (
+            {"name": "piper:en_GB-alan-low#2"}, [JOE, ESPK], "voice_missing", "the voice piper:en_GB-alan-low#2,",
+            "run `npc-runtime models pull en_GB-alan-low`, or put",
+        ),
+        *(
+            (
+                {"name": name, "tts": {"engine": "elevenlabs"}, "services": ELEVEN}, [GEORGE, JOE, ESPK],
+                "voice_missing", f"Otto has the voice {name}, which is none of elevenlabs: elevenlabs:George speaks",
+                "name one of its voices under tts.voices, such as `elevenlabs:NAME`",
+            )
+            for name in ("de_DE-gone-medium#3", "en_us-joe-medium", "de+m3", "en")
+        ),
         (
             {"name": "en_US-joe-medium", "language": "tr"}, ["espeak:tr"], "voice_language",
             "Otto speaks 'tr', and the voice en_US-joe-medium speaks 'en': espeak:tr", "voice of its language",
@@ -110,7 +144,7 @@ def test_the_order_of_voices(asked: dict[str, Any], voices: list[str]) -> None:
         ({"engine": "elevenlabs"}, [JOE, "espeak:en"], "voice_engine", "elevenlabs, which is not set up", "API_KEY"),
         ({"engine": "piper", "language": "tr"}, ["espeak:tr"], "voice_engine", "no voice for 'tr'", "models pull"),
         ({"name": "en+nobody", "engine": "espeak"}, ["espeak:en", JOE], "voice_missing", "en+nobody", "tts.voices"),
-        ({"name": "gone", "piper": {}, "espeak": frozenset()}, [], "voice_missing", "nothing else here speaks", "pull"),
+        ({"name": "gone", "piper": {}, "espeak": frozenset()}, [], "voice_missing", "nothing else here speaks", "put"),
     ],
 )  # fmt: skip
 def test_a_voice_that_is_not_the_wanted_one_is_told_once(
@@ -121,6 +155,7 @@ def test_a_voice_that_is_not_the_wanted_one_is_told_once(
     assert [reason.code for reason in found.reasons] == [code]
     assert message in found.reasons[0].message
     assert hint in found.reasons[0].hint
+    assert ("models pull" in found.reasons[0].hint) == ("models pull" in hint)
 
 
 def test_characters_without_voices_sound_different_and_always_the_same() -> None:

@@ -13,14 +13,17 @@ from npc_runtime.errors import ModelError, Problem
 from npc_runtime.models.locate import MissingModelError, package_pieces
 from npc_runtime.models.registry import KIND_NAMES, Kind, ModelEntry, Registry
 from npc_runtime.models.store import has_files, model_folder
+from npc_runtime.services import speech_engine
+from npc_runtime.tts.voice_choice import SERVICES
 from npc_runtime.tts.voices_here import MachineVoices
 
 _OUR_VOICES = ("auto", "piper")
 _HINTS: Mapping[Kind, str] = {
-    "stt": "leave `stt.model` empty, so that a multilingual model is taken; `npc-runtime models pull` gets it",
+    "stt": "leave `stt.model` empty; `npc-runtime models pull whisper-base` gets a model for a hundred languages",
     "llm": "until a model server on this machine, an online model (`llm.provider`) or a larger one (`llm.model`) "
     "answers, characters only say what is written",
-    "tts": "get a voice with `npc-runtime models pull`, or name a service in `tts.provider`",
+    "tts": "get a voice of the language with `npc-runtime models pull NAME`, such as tr_TR-dfki-medium, or name a "
+    "service in `tts.provider`",
 }
 _ENGLISH_WHISPER = re.compile(r"[.-]en$")
 """How Whisper models are named that know English only."""
@@ -125,8 +128,8 @@ def _missing(kind: Kind, configured: str, language: str, settings: Settings, kno
 def _voice_fault(character: CharacterFile, settings: Settings, known: Registry) -> str:
     """Why the voice that would be used does not know the language; empty if it does, or nobody can tell."""
     tts, language = settings.tts, character.language
-    engine = tts.engine if character.voice.engine == "auto" else character.voice.engine
-    if engine in ("openai", "elevenlabs") or (engine == "auto" and (tts.provider or tts.base_url)):
+    engine = speech_engine(tts) if character.voice.engine == "auto" else character.voice.engine
+    if engine in SERVICES:
         return ""
     if engine in _OUR_VOICES and tts.model:
         return _fault("tts", tts.model, language, known)

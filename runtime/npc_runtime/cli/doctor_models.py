@@ -17,7 +17,7 @@ from npc_runtime.models.hardware import Machine
 from npc_runtime.models.locate import LocatedModel, locate
 from npc_runtime.models.registry import Kind, Registry
 from npc_runtime.models.store import own_registry
-from npc_runtime.services import resolved
+from npc_runtime.services import resolved, speech_engine
 from npc_runtime.stt.placement import Placement, place_here
 from npc_runtime.stt.sizes import arrange
 from npc_runtime.stt.whisper import WhisperEngine
@@ -37,7 +37,9 @@ def models(settings: Settings, machine: Machine) -> Iterator[Finding]:
     yield Finding("ok", "llm choice", picked.choice.why)
     yield from _servers(picked)
     yield from _speech(settings, registry, machine)
-    yield _located("tts", settings.tts.model or registry.default("tts").id, settings, registry)[0]
+    ours = speech_engine(settings.tts) in ("auto", "piper")  # the name of a model is otherwise the service's
+    voice = settings.tts.model if ours else ""
+    yield _located("tts", voice or registry.default("tts").id, settings, registry)[0]
 
 
 def voices(characters: Sequence[CharacterFile], settings: Settings) -> Iterator[Finding]:
@@ -53,7 +55,8 @@ def voices(characters: Sequence[CharacterFile], settings: Settings) -> Iterator[
         names = dict.fromkeys(str(chain.voices[0]) for chain in chains if chain.voices)
         reasons = {reason.code: reason for chain in chains for reason in chain.reasons}
         if not names:
-            yield Finding("note", f"voices ({language})", "none", "`npc-runtime models pull` fetches voices of Piper")
+            fix = "`npc-runtime models pull NAME` fetches a voice of Piper, such as tr_TR-dfki-medium"
+            yield Finding("note", f"voices ({language})", "none", fix)
         elif reasons:
             first = next(iter(reasons.values()))
             yield Finding("note", f"voices ({language})", f"{', '.join(names)}; {first.message}", first.hint)

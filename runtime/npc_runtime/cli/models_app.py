@@ -23,7 +23,10 @@ def models_list(json: Json = False, state: State = None) -> None:
 
 @models_app.command("pull")
 def models_pull(
-    ids: Annotated[list[str] | None, typer.Argument(help="Model ids; the default models if none.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(help="Model ids, or names of Piper voices, such as tr_TR-dfki-medium; the defaults if none."),
+    ] = None,
     state: State = None,
 ) -> None:
     """Download models into the cache."""

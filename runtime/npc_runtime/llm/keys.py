@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 from pydantic import SecretStr
@@ -76,7 +77,7 @@ def sendable(given: SecretStr, provider: Provider, *, from_file: bool) -> Secret
     _log.warning(
         "The key of the settings is not sent to %s: only npc-runtime.toml names that address, and it may have come with"
         " a mod. If you trust it, set NPC_RUNTIME_LLM__BASE_URL (STT, TTS) to it, too.",
-        provider.name,
+        urlsplit(provider.base_url).netloc,
     )
     return SecretStr("")
 

@@ -23,6 +23,7 @@ from npc_runtime.llm.online_request import Shape, adapted, chat_body, first_shap
 from npc_runtime.llm.online_text import OnlineText
 from npc_runtime.llm.prompt import PER_MESSAGE, estimated_tokens
 from npc_runtime.llm.providers import KnownModel, Provider
+from npc_runtime.service_http import TooMuchError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
@@ -291,7 +292,7 @@ class OnlineModel:
             openai.APIError,
             httpx2.HTTPError,
             httpx2.InvalidURL,
-            failures.TooMuchError,
+            TooMuchError,
             TimeoutError,
             OSError,
             ValueError,
@@ -305,7 +306,7 @@ class OnlineModel:
         name, cause = self._provider.name, error.__cause__
         if isinstance(error, openai.APIStatusError):
             return self._broke_off(error.message)
-        if isinstance(error, failures.TooMuchError):
+        if isinstance(error, TooMuchError):
             return failures.broken(name, "is far longer than a reply can be")
         connecting = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
         if isinstance(cause, connecting) or isinstance(error, httpx2.UnsupportedProtocol | httpx2.InvalidURL):

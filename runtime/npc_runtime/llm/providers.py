@@ -1,7 +1,6 @@
 """Providers: the presets of online services, read from `assets/providers.toml`, and services at any other address."""
 
 import difflib
-import ipaddress
 import tomllib
 from collections.abc import Iterable
 from datetime import date
@@ -15,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from npc_runtime.errors import ContentError, InputError, Problem
 from npc_runtime.llm.backend import ReplyFormat
 from npc_runtime.resources import bundled
+from npc_runtime.service_http import is_local
 
 Api = Literal["chat", "responses"]
 
@@ -148,15 +148,6 @@ class Provider(_Strict):
         host = parts.hostname or ""
         hosts = self.hosts or (own.hostname or "",)
         return parts.scheme == own.scheme and any(fnmatchcase(host, pattern) for pattern in hosts)
-
-
-def is_local(url: str) -> bool:
-    """Whether an address is on this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def custom(base_url: str, *, name: str = "", can: Capabilities | None = None) -> Provider:

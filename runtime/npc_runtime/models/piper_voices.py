@@ -20,8 +20,17 @@ from npc_runtime.models.assemble import staging
 from npc_runtime.models.fetch import Progress, Remote, fetch
 from npc_runtime.models.hub import SETTINGS
 from npc_runtime.models.network import TIMEOUT, open_session, place, reaching, refused
-from npc_runtime.models.registry import HubSource, ModelEntry, ModelFile
-from npc_runtime.models.store import downloads_folder, make_room, own_registry, size_of, write_atomically, writing
+from npc_runtime.models.registry import HubSource, ModelEntry, ModelFile, Registry
+from npc_runtime.models.store import (
+    downloads_folder,
+    has_files,
+    make_room,
+    model_folder,
+    own_registry,
+    size_of,
+    write_atomically,
+    writing,
+)
 from npc_runtime.models.verify import sha256_of
 
 if TYPE_CHECKING:
@@ -92,6 +101,8 @@ def pull_voice(
         total = sum(file.size for file in files)
         make_room(folder, total - sum(max(0, size_of(part)) for part in parts), what)
         with writing(folder, what), held(folder / f"{own_id}.lock", on_wait=on_wait):
+            if entry := _here(own_id, cache):  # another process has fetched it while this one waited
+                return entry
             before = 0
             for file, part in zip(files, parts, strict=True):
                 url = _url(file.path, revision, environ)
@@ -102,8 +113,15 @@ def pull_voice(
             with staging(entry, cache) as side:
                 for file, part in zip(files, parts, strict=True):
                     os.replace(part, side / file.name)
-            _register(entry, own_registry(cache))
+            _register(entry, cache)
     return entry
+
+
+def _here(own_id: str, cache: Path) -> ModelEntry | None:
+    """A voice that is known, and whose files are there."""
+    registry = Registry.load(own_registry(cache))
+    entry = registry.get(own_id) if own_id in registry else None
+    return entry if entry is not None and has_files(model_folder(cache, own_id), entry) else None
 
 
 def _url(path: str, revision: str, environ: Mapping[str, str]) -> str:
@@ -192,9 +210,16 @@ def _entry(
         raise _unusable(name, "what the hub says of it makes no sense") from error
 
 
-def _register(entry: ModelEntry, path: Path) -> None:
-    """Add a model to the person's own registry, which may hold more."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else "schema = 1\n"
+def _register(entry: ModelEntry, cache: Path) -> None:
+    """Add a model to the person's own registry, which may hold more, and which other processes may add to."""
+    path = own_registry(cache)
+    with held(downloads_folder(cache) / f"{path.name}.lock"):
+        text = path.read_text(encoding="utf-8") if path.is_file() else "schema = 1\n"
+        if entry.id not in Registry.load(path):
+            write_atomically(path, (text.rstrip("\n") + "\n" + _as_toml(entry) + "\n").encode("utf-8"))
+
+
+def _as_toml(entry: ModelEntry) -> str:
     lines = ["", "[[models]]"]
     keys = ("id", "kind", "family", "title", "aliases", "languages", "licence", "note", "ram_mib", "main")
     lines += [f"{key} = {_toml(getattr(entry, key))}" for key in keys]
@@ -205,7 +230,7 @@ def _register(entry: ModelEntry, path: Path) -> None:
     lines += ["", "[models.hub]", f"repo = {_toml(entry.hub.repo)}", f"revision = {_toml(entry.hub.revision)}"]
     lines += ["[models.hub.files]"]
     lines += [f"{_toml(name)} = {_toml(inner)}" for name, inner in entry.hub.files.items()]
-    write_atomically(path, (text.rstrip("\n") + "\n" + "\n".join(lines) + "\n").encode("utf-8"))
+    return "\n".join(lines)
 
 
 def _toml(value: object) -> str:

@@ -1,7 +1,7 @@
 """Speech-to-text by a service: any one that has OpenAI's interface for transcriptions."""
 
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from npc_runtime.errors import ServiceError
 from npc_runtime.lane import LIVE
 from npc_runtime.models.network import place
+from npc_runtime.service_http import CONNECT, TooMuchError, openai_client
 from npc_runtime.speech import Samples, Transcript
 from npc_runtime.stt import hotwords as names
 from npc_runtime.stt.cutting import windows
@@ -29,11 +30,8 @@ if TYPE_CHECKING:
 RATE = 16_000
 DEFAULT_MODEL = "whisper-1"
 """What OpenAI calls Whisper, and servers of others that have only one model accept."""
-CONNECT = 3.0
-"""Seconds to connect, at most."""
 MOST_BYTES = 1 << 20
 """Of one answer: a minute of speech has a thousand words, and each may come with figures of its own."""
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class OnlineEars:
@@ -148,8 +146,8 @@ class OnlineEars:
         import openai
 
         host = place(self._base_url)
+        verbose = self._verbose
         while True:
-            verbose = self._verbose
             form: dict[str, Any] = {"response_format": "verbose_json"} if verbose else {"response_format": "json"}
             if self._model.startswith("gpt-"):
                 form["include"] = ["logprobs"]
@@ -162,15 +160,10 @@ class OnlineEars:
                     temperature=0.0,
                     **form,
                 ) as response:
-                    body = bytearray()
-                    async for part in response.iter_bytes():
-                        body += part
-                        if len(body) > MOST_BYTES:  # unpacked, it may be more than came
-                            raise senseless(host)
-                    return bytes(body)
+                    body: bytes = await response.read()
             except openai.APIStatusError as error:
                 if verbose and error.status_code in (400, 422):
-                    self._verbose = False  # not every service has the long form
+                    verbose = False  # not every service has the long form; it may be the sound, too, that it refuses
                     continue
                 raise refused(error, host, self._key.get_secret_value()) from None
             except openai.APIConnectionError as error:
@@ -179,8 +172,10 @@ class OnlineEars:
                     raise unreachable(host) from None
                 late = isinstance(error, openai.APITimeoutError)
                 raise (silent(host, self._timeout) if late else senseless(host)) from None
-            except (openai.APIError, httpx2.HTTPError):
+            except (openai.APIError, httpx2.HTTPError, TooMuchError):
                 raise senseless(host) from None
+            self._verbose = self._verbose and verbose
+            return body
 
     async def _ready(self) -> "openai.AsyncOpenAI":
         async with self._starting:
@@ -194,43 +189,18 @@ class OnlineEars:
     def _connected(self) -> "openai.AsyncOpenAI":
         """Made in a thread: importing the SDK takes a third of a second."""
         import httpx2
-        import openai
 
         parts = urlsplit(self._base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("no address")
 
-        class Bounded(httpx2.AsyncByteStream):
-            def __init__(self, stream: Any) -> None:
-                self._stream = stream
-
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                taken = 0
-                async for piece in self._stream:
-                    taken += len(piece)
-                    if taken > MOST_BYTES:
-                        raise httpx2.ReadError("too much")
-                    yield piece
-
-            async def aclose(self) -> None:
-                await self._stream.aclose()
-
-        async def bound(response: httpx2.Response) -> None:
-            response.stream = Bounded(response.stream)
-
-        http = openai.DefaultAsyncHttpxClient(
-            # What the player says goes where the person said, and nowhere else.
-            follow_redirects=False,
-            trust_env=parts.hostname not in _LOOPBACK,
-            event_hooks={"response": [bound]},
-        )
         try:
-            return openai.AsyncOpenAI(
-                base_url=self._base_url,
-                api_key=self._key.get_secret_value() or "none",
-                max_retries=0,
-                timeout=openai.Timeout(self._timeout, connect=min(CONNECT, self._timeout)),
-                http_client=http,
+            return openai_client(
+                self._base_url,
+                self._key.get_secret_value(),
+                most_bytes=MOST_BYTES,
+                timeout=self._timeout,
+                connect_timeout=min(CONNECT, self._timeout),
             )
         except httpx2.InvalidURL as error:
             raise ValueError("no address") from error

@@ -1,16 +1,13 @@
 """How a transcription service fails, told to a person: never with its key, with a line of its own words at most."""
 
-import email.utils
-import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from npc_runtime.errors import Failing, ServiceError
+from npc_runtime.retry_after import retry_after
 
 if TYPE_CHECKING:
     import openai
 
-_LONGEST_WAIT = 3600.0
 _MOST_WORDS = 200
 _KEY_HINT = "check NPC_RUNTIME_STT__API_KEY or the provider's own variable"
 _URL_HINT = "check stt.base_url and stt.model"
@@ -69,27 +66,6 @@ def senseless(host: str) -> ServiceError:
     """What it sends breaks off or is no transcript."""
     message = f"What the speech service {host} answers breaks off, or is not a transcript."
     return ServiceError(message, hint=_URL_HINT, failing="broken")
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds after which a service may be asked again; None if it does not say.
-
-    Args:
-        headers: `retry-after-ms`, or `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
-    """
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "")
-        try:
-            seconds = float(value) * scale
-        except ValueError:
-            continue
-        if seconds == seconds:  # not a NaN
-            return min(max(seconds, 0.0), _LONGEST_WAIT)
-    try:
-        at = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
-        return min(max(at.timestamp() - time.time(), 0.0), _LONGEST_WAIT)
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _told(body: Any, key: str) -> str:

@@ -14,11 +14,9 @@ from npc_runtime.errors import EngineError, NpcError, ServiceError, SetupError
 from npc_runtime.lane import BACKGROUND, LIVE
 from npc_runtime.speech import ClipHead, ClipPiece, VoiceColour
 from npc_runtime.tts.mouths import Manner, VoiceMouth
-from npc_runtime.tts.voice_choice import Engine, VoiceChain, VoiceChoice
+from npc_runtime.tts.voice_choice import SERVICES, Engine, VoiceChain, VoiceChoice
 
 _log = logging.getLogger(__name__)
-
-_SERVICES: frozenset[Engine] = frozenset({"openai", "elevenlabs"})
 
 Tell = Callable[[str, str, str], None]
 """Receives what a player may want to know: a code for `notice`, a message and a hint."""
@@ -29,7 +27,8 @@ class ChainMouth:
 
     A voice that fails before the head of a clause leaves that clause to the next voice. One that fails in the middle
     cannot be taken over from without saying words twice: the rest of the clause is silence, and the next clause is
-    spoken by the next voice. What is prepared ahead is not asked of services: each clause costs money.
+    spoken by the next voice. What is prepared ahead is asked of the first voice alone, and never of a service: it keeps
+    the voice that it was made with, and each clause of a service costs money.
 
     What goes wrong while voices are made ready is told when their character speaks: only then is somebody there.
 
@@ -116,10 +115,14 @@ class ChainMouth:
         if rank != BACKGROUND:
             self._tell_of(character)
         manner = Manner(character.voice.rate, character.voice.volume, colour)
-        # When every voice is being left alone, all of them are asked: silence is worse than another failure.
-        ready = [choice for choice in chain.voices if self._ready(choice)] or list(chain.voices)
-        if rank == BACKGROUND and ready and ready[0].engine in _SERVICES:
-            raise EngineError("What services speak is not prepared.")
+        if rank == BACKGROUND:
+            # What is prepared is kept: it has the voice that is meant, or is left to the turn that needs it.
+            ready = [choice for choice in chain.voices[:1] if choice.engine not in SERVICES and self._ready(choice)]
+            if not ready:
+                raise EngineError("Only a voice of this machine that works prepares lines.")
+        else:
+            # When every voice is being left alone, all of them are asked: silence is worse than another failure.
+            ready = [choice for choice in chain.voices if self._ready(choice)] or list(chain.voices)
         first: Exception | None = None
         lost: set[Engine] = set()
         for choice in ready:
@@ -144,7 +147,7 @@ class ChainMouth:
                 if rank != BACKGROUND:
                     self._tell_of(character)
                 if head is None:
-                    if choice.engine in _SERVICES and not _of_one_voice(error):
+                    if choice.engine in SERVICES and not _of_one_voice(error):
                         lost.add(choice.engine)
                     continue
                 if left > 0:
@@ -187,13 +190,14 @@ class ChainMouth:
 
     def _breaker(self, choice: VoiceChoice, *, its_own: bool = False) -> Breaker:
         """That of a voice, or that of the service which all its voices share."""
-        shared = choice.engine in _SERVICES and not its_own
+        shared = choice.engine in SERVICES and not its_own
         return self._breakers.setdefault((choice.engine, "" if shared else choice.name), Breaker(self._clock))
 
 
 def _nothing(character: CharacterFile, chain: VoiceChain) -> SetupError:
     why = chain.reasons[0].message if chain.reasons else f"Nothing on this machine speaks {character.language!r}."
-    return SetupError(why, hint="run `pip install espeakng-loader`, or `npc-runtime models pull` a voice")
+    hint = "run `pip install espeakng-loader`, or `npc-runtime models pull NAME` for a voice such as tr_TR-dfki-medium"
+    return SetupError(why, hint=hint)
 
 
 def _of_one_voice(error: Exception) -> bool:

@@ -8,7 +8,7 @@ import base64
 import binascii
 import functools
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,11 +16,12 @@ import anyio
 import numpy as np
 
 from npc_runtime.errors import MissingPackageError
+from npc_runtime.service_http import TooMuchError, bounded_client
 from npc_runtime.speech import Clip, Samples
 from npc_runtime.tts import online_clip
 from npc_runtime.tts.mouths import Manner
 from npc_runtime.tts.online_clip import RATE, Word
-from npc_runtime.tts.service_failure import broken, of_status, silent, unreachable
+from npc_runtime.tts.service_failure import TOO_MUCH, broken, of_status, silent, unreachable
 from npc_runtime.tts.sound_bytes import MAX_BYTES
 from npc_runtime.tts.speakable import speakable
 from npc_runtime.tts.voice_choice import VoiceChoice
@@ -89,29 +90,8 @@ class ElevenLabsSpeech:
                 f"ElevenLabs needs its SDK, which is not usable: {error}.", hint="run `pip install elevenlabs`"
             ) from error
 
-        class Bounded(httpx.AsyncByteStream):
-            """A body that ends in an error when it is too long; the SDK reads it whole."""
-
-            def __init__(self, stream: Any) -> None:
-                self._stream = stream
-
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                done = 0
-                async for piece in self._stream:
-                    done += len(piece)
-                    if done > 2 * MAX_BYTES:
-                        raise httpx.DecodingError("too long")
-                    yield piece
-
-            async def aclose(self) -> None:
-                await self._stream.aclose()
-
-        async def bound(response: Any) -> None:
-            response.stream = Bounded(response.stream)
-
-        self._http = httpx.AsyncClient(
-            timeout=None, follow_redirects=False, event_hooks={"request": [], "response": [bound]}
-        )
+        # The sound comes in base64; the SDK reads it whole.
+        self._http = bounded_client(httpx, self._base_url, most_bytes=2 * MAX_BYTES)
         return AsyncElevenLabs(api_key=self._key, base_url=self._base_url or None, httpx_client=self._http)
 
     async def _answer(self, words: str, choice: VoiceChoice, manner: Manner) -> Any:
@@ -142,6 +122,8 @@ class ElevenLabsSpeech:
             raise of_status(_SERVICE, status, error.headers) from None
         except (TimeoutError, httpx.TimeoutException):
             raise silent(_SERVICE) from None
+        except TooMuchError:
+            raise broken(_SERVICE, TOO_MUCH) from None
         except (httpx.DecodingError, httpx.RemoteProtocolError, httpx.ReadError):
             raise broken(_SERVICE, "an answer that breaks off") from None
         except httpx.TransportError:

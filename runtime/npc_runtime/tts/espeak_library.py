@@ -9,6 +9,7 @@ import ctypes
 import functools
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,14 +119,14 @@ class EspeakLibrary:
         data: Its folder of data.
 
     Raises:
-        EngineError: It cannot be loaded or does not start.
+        EngineError: It does not find its data.
+        OSError: It cannot be loaded.
+        AttributeError: It is another library.
+        UnicodeEncodeError: The path of its data has letters that it cannot be told.
     """
 
     def __init__(self, path: str, data: str) -> None:
-        try:
-            self._library: Any = ctypes.CDLL(path)
-        except OSError as error:
-            raise EngineError(f"The library of espeak-ng cannot be loaded: {error}.", hint=_REINSTALL) from error
+        self._library: Any = ctypes.CDLL(path)
         self._lock = threading.Lock()
         self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
         self.rate = int(
@@ -191,7 +192,8 @@ class EspeakLibrary:
         while listed[at]:
             voice = listed[at].contents
             identifier = voice.identifier.decode("utf-8", "replace")
-            for priority, code in () if identifier in _MUTE else _languages(voice.languages):
+            mute = identifier.replace("\\", "/") in _MUTE  # it is a path inside the library's data
+            for priority, code in () if mute else _languages(voice.languages):
                 best[code] = min(best.get(code, (priority, identifier)), (priority, identifier))
             at += 1
         return {code: identifier for code, (_, identifier) in sorted(best.items())}
@@ -235,6 +237,8 @@ class _Hearing:
 
 
 _LOADING = threading.Lock()
+_LONGEST_PATH = 32_768
+"""Of Windows, in characters."""
 _REINSTALL = "reinstall it: pip install --force-reinstall espeakng-loader"
 
 
@@ -262,12 +266,25 @@ def _loaded() -> EspeakLibrary:
         raise MissingPackageError(
             "The voice engine espeak is not installed.", hint="run `pip install espeakng-loader`"
         ) from error
-    return EspeakLibrary(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
+    try:
+        return EspeakLibrary(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
+    except UnicodeEncodeError as error:
+        raise EngineError(
+            f"espeak-ng cannot read its folder: its path {error.object!r} has letters that this system does not have.",
+            hint="install npc-runtime in a folder whose path has plain letters only",
+        ) from error
+    except (OSError, RuntimeError, AttributeError) as error:  # the package says RuntimeError when its data is gone
+        raise EngineError(f"The library of espeak-ng cannot be loaded: {error}.", hint=_REINSTALL) from error
 
 
 def _encoded(path: str) -> bytes:
     """A path as the C library opens it: Windows reads it in the code page of the machine."""
-    return path.encode("mbcs") if os.name == "nt" else os.fsencode(path)
+    if sys.platform != "win32":
+        return os.fsencode(path)
+    # The short name of a folder has plain letters; not every disk keeps short names.
+    short = ctypes.create_unicode_buffer(_LONGEST_PATH)
+    length = ctypes.windll.kernel32.GetShortPathNameW(path, short, _LONGEST_PATH)
+    return (short.value if 0 < length < _LONGEST_PATH else path).encode("mbcs")
 
 
 def _languages(address: int | None) -> list[tuple[int, str]]:

@@ -9,10 +9,11 @@ from typing import Any
 import anyio
 
 from npc_runtime.errors import MissingPackageError
+from npc_runtime.service_http import TooMuchError, openai_client
 from npc_runtime.speech import Clip, Samples
 from npc_runtime.tts import online_clip
 from npc_runtime.tts.mouths import Manner
-from npc_runtime.tts.service_failure import broken, of_status, silent, unreachable
+from npc_runtime.tts.service_failure import TOO_MUCH, broken, of_status, silent, unreachable
 from npc_runtime.tts.sound_bytes import MAX_BYTES, decode
 from npc_runtime.tts.speakable import speakable
 from npc_runtime.tts.voice_choice import VoiceChoice
@@ -74,15 +75,14 @@ class OnlineSpeech:
 
     def _connect(self) -> Any:
         try:
-            from openai import AsyncOpenAI
+            return openai_client(self._base_url, self._key, most_bytes=MAX_BYTES, timeout=self._timeout)
         except ImportError as error:
             raise MissingPackageError(
                 f"Speech services need a package that is not usable: {error}.", hint="run `pip install openai`"
             ) from error
-        # The library wants a key where a server wants none.
-        return AsyncOpenAI(api_key=self._key or "none", base_url=self._base_url, max_retries=0, timeout=self._timeout)
 
     async def _sound(self, words: str, choice: VoiceChoice, manner: Manner) -> tuple[bytes, str]:
+        import httpx2
         import openai
 
         content = bytearray()
@@ -97,17 +97,21 @@ class OnlineSpeech:
                 ) as response:
                     async for piece in response.iter_bytes():
                         content += piece
-                        if len(content) > MAX_BYTES:
-                            raise broken(self._service, "more sound than a clause can have")
                         patience.deadline = anyio.current_time() + self._timeout
                     return bytes(content), response.headers.get("content-type", "")
         except openai.APIStatusError as error:
             raise of_status(self._service, error.status_code, error.response.headers) from None
-        except (openai.APITimeoutError, TimeoutError):
+        except TimeoutError:
             raise silent(self._service) from None
-        except openai.APIConnectionError:
-            raise unreachable(self._service) from None
-        except (openai.OpenAIError, _network_error()):
+        except openai.APIConnectionError as error:
+            cause = error.__cause__
+            if isinstance(cause, TooMuchError):
+                raise broken(self._service, TOO_MUCH) from None
+            late = isinstance(error, openai.APITimeoutError) and not isinstance(cause, httpx2.ConnectTimeout)
+            raise (silent if late else unreachable)(self._service) from None
+        except TooMuchError:
+            raise broken(self._service, TOO_MUCH) from None
+        except (openai.OpenAIError, httpx2.HTTPError):
             raise broken(self._service, "sound that breaks off" if content else "nothing that can be read") from None
 
     def _options(self, choice: VoiceChoice, manner: Manner) -> dict[str, Any]:
@@ -147,10 +151,3 @@ def _instructions(choice: VoiceChoice, manner: Manner) -> str:
             if abs(value - 1) >= _NOTABLE:
                 words.append(f"Speak {more if value > 1 else less}.")
     return " ".join(words)
-
-
-def _network_error() -> type[Exception]:
-    """What a body that breaks off raises: the library hands on the failures of its HTTP client as they are."""
-    import httpx2
-
-    return httpx2.HTTPError

@@ -1,15 +1,17 @@
 """How a speech service fails, told to a person; what it answered is never repeated, it may hold a key."""
 
-import math
 from collections.abc import Mapping
 
 from npc_runtime.errors import ServiceError
+from npc_runtime.retry_after import retry_after
 
-_LONGEST_WAIT_S = 3600.0
+TOO_MUCH = "more sound than a clause can have, or packed sound"
+"""See `broken`."""
 
 
 def of_status(service: str, status: int, headers: Mapping[str, str] | None = None) -> ServiceError:
     """The failure that an HTTP status stands for."""
+    wait = retry_after(headers or {})
     if status in (401, 402, 403):
         return ServiceError(
             f"{service} refuses the key (HTTP status {status}).",
@@ -21,13 +23,15 @@ def of_status(service: str, status: int, headers: Mapping[str, str] | None = Non
             f"{service} has had too many requests for now.",
             hint="wait, or use a voice on this machine: tts.engine = espeak",
             failing="limit",
-            retry_after=_seconds(headers or {}),
+            retry_after=wait,
         )
     if status in (408, 504):
         return silent(service)
     if status >= 500:
         return ServiceError(
-            f"{service} failed (HTTP status {status}).", hint="the trouble is on its side: try again later"
+            f"{service} failed (HTTP status {status}).",
+            hint="the trouble is on its side: try again later",
+            retry_after=wait,
         )
     return ServiceError(
         f"{service} does not accept the request (HTTP status {status}).",
@@ -58,12 +62,3 @@ def broken(service: str, what: str) -> ServiceError:
         what: What it sent, as `a damaged WAV file`.
     """
     return ServiceError(f"{service} sent {what}.", hint="check that tts.base_url is a speech service", failing="broken")
-
-
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    value = next((text for name, text in headers.items() if name.lower() == "retry-after"), "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return min(seconds, _LONGEST_WAIT_S) if math.isfinite(seconds) and seconds >= 0 else None

@@ -11,8 +11,11 @@ from typing import Literal, cast, get_args
 
 from npc_runtime.config import TtsSettings
 from npc_runtime.content.character import CharacterFile
+from npc_runtime.models.piper_voices import is_voice_name
 
 Engine = Literal["piper", "espeak", "openai", "elevenlabs"]
+SERVICES: frozenset[str] = frozenset({"openai", "elevenlabs"})
+"""Engines elsewhere; they cost money, and take any name of a voice."""
 
 VARIANTS = ("", "m1", "m4", "m5", "m6", "m7", "m8", "f2", "f4", "steph2", "steph3", "belinda", "gene", "hugo", "victor")
 """Variants of espeak that Whisper understands nearly as well as the plain voice, told apart by ear at once."""
@@ -91,10 +94,7 @@ class _Chooser:
         self._here = here
         self._code = character.language
         self._language = _primary(character.language)
-        wanted = character.voice.engine if character.voice.engine != "auto" else tts.engine
-        if wanted == "auto" and (tts.base_url or tts.provider) and "openai" in here.services:
-            wanted = "openai"
-        self._engine = wanted
+        self._engine = character.voice.engine if character.voice.engine != "auto" else tts.engine
         self._found: dict[VoiceChoice, str | None] = {}
         """In order, with the language of each; None where it speaks any."""
         self._reasons: dict[str, Reason] = {}
@@ -104,18 +104,17 @@ class _Chooser:
         name, replaced = self._who.voice.name, self._tts.model
         if replaced and self._tts.engine in ("auto", "piper") and self._engine in ("auto", "piper"):
             if not self._piper(replaced):
-                self._missing(f"the voice {replaced} of the settings", _pull(replaced))
-        elif name and not self._named(name, self._engine):
+                self._missing(f"the voice {replaced} of the settings", replaced, "correct tts.model")
+        elif name:
             instead = self._tts.voices.get(name, "")
-            if instead and not self._named(instead, "auto"):
-                self._missing(f"the voice {instead}, which the settings give for {name}", _pull(instead))
-            elif not instead:
-                self._missing(f"the voice {name}", _pull(name))
+            # A service takes any name, so that nothing would ever be put in the place of one.
+            if (instead and self._engine in SERVICES) or not self._named(name, self._engine):
+                self._replaced(name, instead)
 
     def others(self) -> None:
         """The engine's voice for the language, then Piper's, then espeak's."""
         engine = self._engine
-        if engine in ("openai", "elevenlabs"):
+        if engine in SERVICES:
             if engine in self._here.services:
                 self._add(VoiceChoice(cast(Engine, engine), self._here.services[engine], self._language), None)
             else:
@@ -155,16 +154,38 @@ class _Chooser:
         reasons = self._reasons.values()
         return VoiceChain(voices, tuple(Reason(why.code, why.message + ending, why.hint) for why in reasons))
 
+    def _replaced(self, name: str, instead: str) -> None:
+        """Add what the settings put in the place of a voice, or say what is missing."""
+        if instead:
+            if not self._named(instead, "auto"):
+                self._missing(f"the voice {instead}, which the settings give for {name}", instead)
+        elif self._engine in self._here.services:
+            self._because(
+                "voice_missing",
+                f"{self._who.name} has the voice {name}, which is none of {self._engine}",
+                f"name one of its voices under tts.voices, such as `{self._engine}:NAME`",
+            )
+        else:
+            self._missing(f"the voice {name}", name)
+
     def _named(self, name: str, engine: str) -> bool:
         """Add the voice of a name; whether there is one."""
         prefix, colon, rest = name.partition(":")
-        if colon and prefix in get_args(Engine):
+        meant = bool(colon) and prefix in get_args(Engine)
+        if meant:
             engine, name = prefix, rest
+        if engine in ("auto", "piper") and self._piper(name):
+            return True
+        if engine in ("auto", "espeak") and self._espeak_named(name):
+            return True
         if engine == "auto":
-            return self._piper(name) or self._espeak_named(name) or self._service(self._tts.engine, name)
-        if engine == "piper":
-            return self._piper(name)
-        return self._espeak_named(name) if engine == "espeak" else self._service(engine, name)
+            engine = self._tts.engine
+        return (meant or not self._is_ours(name)) and self._service(engine, name)
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a name is that of a voice of Piper or espeak, here or not: no service is asked for it by mistake."""
+        voice = name.partition("#")[0]
+        return is_voice_name(voice) or bool(self._here.piper_language(voice)) or self._is_espeak(name.partition("+")[0])
 
     def _piper(self, name: str) -> bool:
         language = self._here.piper_language(name.partition("#")[0])
@@ -174,14 +195,16 @@ class _Chooser:
 
     def _espeak_named(self, name: str) -> bool:
         code, _, variant = name.partition("+")
-        found = self._here.espeak_language(code)
-        # Nothing less than the whole code: `en_GB-alan-low` is no voice of espeak because `en-gb` is.
-        if found is None or found != code.replace("_", "-").lower():
+        if not self._is_espeak(code):
             return False
         if variant and not self._here.espeak_variant(variant):
             return False
         self._add(VoiceChoice("espeak", name, _primary(code)), _primary(code))
         return True
+
+    def _is_espeak(self, code: str) -> bool:
+        # Nothing less than the whole code: `en_GB-alan-low` is no voice of espeak because `en-gb` is.
+        return self._here.espeak_language(code) == code.replace("_", "-").lower()
 
     def _service(self, engine: str, name: str) -> bool:
         if engine not in self._here.services:
@@ -202,7 +225,10 @@ class _Chooser:
     def _add(self, choice: VoiceChoice, language: str | None) -> None:
         self._found.setdefault(choice, language)
 
-    def _missing(self, what: str, hint: str) -> None:
+    def _missing(self, what: str, name: str, hint: str = "put another in its place under tts.voices") -> None:
+        voice = name.removeprefix("piper:").partition("#")[0]
+        if is_voice_name(voice):
+            hint = f"run `npc-runtime models pull {voice}`, or {hint}"
         self._because("voice_missing", f"{self._who.name} has {what}, which is not on this machine", hint)
 
     def _because(
@@ -216,10 +242,6 @@ def _of_its_own(character: CharacterFile) -> tuple[str, int]:
     digest = hashlib.blake2s((character.id or character.name).encode("utf-8"), digest_size=4).digest()
     number = int.from_bytes(digest, "big")
     return VARIANTS[number % len(VARIANTS)], _PITCHES[number // len(VARIANTS) % len(_PITCHES)]
-
-
-def _pull(name: str) -> str:
-    return f"run `npc-runtime models pull {name.partition('#')[0]}`, or put another in its place under tts.voices"
 
 
 def _primary(code: str) -> str:

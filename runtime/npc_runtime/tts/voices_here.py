@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from npc_runtime.config import Settings
 from npc_runtime.errors import InputError, NpcError
 from npc_runtime.models.locate import LocatedModel, MissingModelError, locate
 from npc_runtime.models.registry import Registry
+from npc_runtime.service_http import OPENAI_URL
 from npc_runtime.tts import elevenlabs, online_speech
 from npc_runtime.tts.elevenlabs import ElevenLabsSpeech
 from npc_runtime.tts.espeak import EspeakVoice, espeak_language
@@ -19,19 +20,26 @@ from npc_runtime.tts.piper import PiperVoice
 from npc_runtime.tts.piper_files import voice_language
 from npc_runtime.tts.voice_choice import Engine, VoiceChoice, VoicesHere
 
-OPENAI_URL = "https://api.openai.com/v1"
-_USUAL: Mapping[Engine, tuple[str, str]] = {
-    "openai": ("OPENAI_API_KEY", "openai.com"),
-    "elevenlabs": ("ELEVENLABS_API_KEY", "elevenlabs.io"),
-}
-"""The variable with the key of a service, and the domain that may see it."""
+_KEYS: Mapping[Engine, str] = {"openai": "OPENAI_API_KEY", "elevenlabs": "ELEVENLABS_API_KEY"}
+"""The variable with the key of each service."""
+_USUAL: Mapping[Engine, str] = {"openai": online_speech.DEFAULT_VOICE, "elevenlabs": elevenlabs.DEFAULT_VOICE}
+"""The voice of each service for those who name none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """How a service is used; what is empty is as usual."""
+
+    url: str
+    key: str = field(repr=False)
+    model: str
 
 
 class MachineVoices:
     """What this machine speaks with.
 
     Args:
-        settings: What the person configured.
+        settings: What the person configured, with the keys of services in it.
         registry: The known models.
         threads: Threads of one Piper voice.
         environ: Where the usual variables of services are read from.
@@ -48,11 +56,9 @@ class MachineVoices:
 
     def here(self) -> VoicesHere:
         """What there is, for `choose`; nothing is loaded before it is asked for."""
-        services: dict[str, str] = {}
-        if self._settings.tts.base_url or self._key("openai"):
-            services["openai"] = online_speech.DEFAULT_VOICE
-        if self._key("elevenlabs"):
-            services["elevenlabs"] = elevenlabs.DEFAULT_VOICE
+        services: dict[str, str] = {
+            engine: voice for engine, voice in _USUAL.items() if self._service(engine) is not None
+        }
         return VoicesHere(self._piper_language, self._piper_for, _espeak_language, _espeak_variant, services=services)
 
     def mouths(self) -> dict[Engine, VoiceMouth]:
@@ -62,29 +68,24 @@ class MachineVoices:
             "piper": LaneMouth("tts", self._piper),
             "espeak": LaneMouth("espeak", lambda choice: EspeakVoice.load(choice.name, pitch=choice.pitch)),
         }
-        own = tts.engine == "elevenlabs"
-        services = self.here().services
-        if "openai" in services:
-            url, model = ("", "") if own else (tts.base_url, tts.model if tts.engine == "openai" else "")
-            service = OnlineSpeech(url or OPENAI_URL, self._key("openai"), model=model, timeout=tts.timeout)
-            found["openai"] = ServiceMouth(service)
-        if "elevenlabs" in services:
-            url, model = (tts.base_url, tts.model) if own else ("", "")
-            speech = ElevenLabsSpeech(self._key("elevenlabs"), model=model, base_url=url, timeout=tts.timeout)
+        if one := self._service("openai"):
+            url = one.url or OPENAI_URL
+            found["openai"] = ServiceMouth(OnlineSpeech(url, one.key, model=one.model, timeout=tts.timeout))
+        if one := self._service("elevenlabs"):
+            speech = ElevenLabsSpeech(one.key, model=one.model, base_url=one.url, timeout=tts.timeout)
             found["elevenlabs"] = ServiceMouth(speech)
         return found
 
-    def _key(self, engine: Engine) -> str:
-        """The key of a service; the configured one belongs to the engine that is configured."""
+    def _service(self, engine: Engine) -> _Service | None:
+        """A service that is set up; address and key of the settings belong to the engine that is configured."""
         tts = self._settings.tts
-        configured = tts.api_key.get_secret_value()
-        if configured and (tts.engine == "elevenlabs") == (engine == "elevenlabs"):
-            return configured
-        address = tts.base_url if (tts.engine == "elevenlabs") == (engine == "elevenlabs") else ""
-        variable, domain = _USUAL[engine]
-        if address and not f".{urlsplit(address).hostname or ''}".endswith(f".{domain}"):
-            return ""  # a mod's settings cannot send it elsewhere
-        return self._environ.get(variable, "")
+        configured = (tts.engine == "elevenlabs") == (engine == "elevenlabs")
+        url, key = (tts.base_url, tts.api_key.get_secret_value()) if configured else ("", "")
+        if not url:  # its key is for its own address alone: a mod's settings cannot send it elsewhere
+            key = key or self._environ.get(_KEYS[engine], "")
+        if not key and not (url and engine == "openai"):
+            return None
+        return _Service(url, key, tts.model if tts.engine == engine else "")
 
     def _piper(self, choice: VoiceChoice) -> PiperVoice:
         name, _, speaker = choice.name.partition("#")
