@@ -23,7 +23,11 @@ static class Connecting
                 npc.Close();
                 npc.Connect();
             }
-            else tellAt = 250; // longer than it takes until the older connection is given up
+            else
+            {
+                Console.WriteLine("microphone: " + npc.Microphone(new byte[16]));
+                tellAt = 250; // longer than it takes until the older connection is given up
+            }
         });
         npc.Perform("give_item", (given, action) => double.NaN);
         npc.Permit(action => true);
@@ -40,7 +44,7 @@ static class Connecting
         });
 
         npc.Connect();
-        Console.WriteLine("microphone: " + npc.Microphone(new byte[16]).ToString().ToLower());
+        Console.WriteLine("microphone: " + npc.Microphone(new byte[16]));
         if (mode == "early") npc.Close();
         for (var frames = 0; !over && frames < 4000; frames++)
         {

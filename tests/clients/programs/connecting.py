@@ -46,6 +46,7 @@ class Game:
             await self.npc.close()
             self.connect()
         else:
+            print("microphone:", await self.npc.send_audio(bytes(16)))
             self.tasks.append(asyncio.create_task(self.tell()))
 
     async def tell(self) -> None:
