@@ -242,8 +242,9 @@ namespace NpcRuntime
             var line = new Line();
             var hello = new Dictionary<string, object>(Hello) { ["type"] = "hello", ["protocol"] = 1 };
             if (!hello.ContainsKey("client")) hello["client"] = Json.Map("name", "NpcClient.cs", "version", "1");
+            var first = new Frame(WebSocketMessageType.Text, Encoding.UTF8.GetBytes(Json.Write(hello)));
             lock (gate) mine.Line = line;
-            Put(mine, new Frame(WebSocketMessageType.Text, Encoding.UTF8.GetBytes(Json.Write(hello))));
+            Put(mine, first);
             using (var over = CancellationTokenSource.CreateLinkedTokenSource(end))
             {
                 var writing = Write(socket, line, over.Token);

@@ -102,6 +102,7 @@ class NpcClient:
         leaving = self._over
         over = self._over = asyncio.Event()  # every run has its own: an older one must not be revived
         await self._leave(leaving)
+        self.welcome = {}
         again, wait = True, _FIRST_WAIT
         while again:
             reason = await self._visit(over)
@@ -124,9 +125,13 @@ class NpcClient:
     # ---- what the game has to say (CONTRACT 4.1) ----
 
     async def send(self, type: str, **fields: Any) -> bool:
-        """Tell the runtime something: `await npc.send("talk.start", character="brynja")`. False if nobody is there."""
+        """Tell the runtime something: `await npc.send("talk.start", character="brynja")`. False if nobody is there.
+
+        Raises:
+            TypeError, ValueError: JSON has no such value.
+        """
         said = {"type": type, **{name: value for name, value in fields.items() if value is not None}}
-        return await self._put(json.dumps(said, ensure_ascii=False))
+        return await self._put(json.dumps(said, ensure_ascii=False, allow_nan=False))
 
     async def send_audio(self, pcm: bytes) -> bool:
         """Send microphone audio (16-bit mono) between `listen.start` and `listen.stop`. False if nobody is there."""

@@ -36,7 +36,7 @@ func _welcome(_message: Dictionary) -> void:
 
 func _closed(_reason: String, again: bool) -> void:
 	print("lost" if again else "closed")
-	if not again and mode != "paused" or not again and welcomes > 0:
+	if not again and (welcomes > 0 or mode != "paused"):
 		quit()
 	if not again or lost:
 		return

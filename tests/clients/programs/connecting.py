@@ -21,7 +21,7 @@ class Game:
         self.tasks: list[asyncio.Task[None]] = []
         for type in ("welcome", "say", "turn.end", "closed"):
             self.npc.on(type, getattr(self, type.replace(".", "_")))
-        self.npc.perform("give_item", lambda args, action: object())
+        self.npc.perform("give_item", lambda args, action: float("nan"))
         self.npc.permit(lambda action: True)
 
     def connect(self) -> None:
