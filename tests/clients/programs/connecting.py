@@ -1,20 +1,19 @@
 """Connects and leaves in odd moments: `python connecting.py URL MODE`."""
 
 import asyncio
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "assets" / "clients" / "python"))
 
-from npc_client import NpcClient
-
 
 class Game:
     """The game's side."""
 
     def __init__(self, url: str, mode: str) -> None:
-        self.npc = NpcClient(url)
+        self.npc: Any = importlib.import_module("npc_client").NpcClient(url)
         self.mode = mode
         self.welcomes = 0
         self.lost = False
