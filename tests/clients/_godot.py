@@ -1,4 +1,4 @@
-"""Runs example.gd in Godot's web build: `_godot.py BUILD URL`, where BUILD is a folder with index.js and index.wasm.
+"""Runs a script in Godot's web build: `_godot.py BUILD SCRIPT URL…`; BUILD is a folder with index.js and index.wasm.
 
 Godot 4 is in no package registry as a program; as a web page it needs only a browser. What it prints goes to stdout.
 The page is served at the port NPC_TEST_PAGE, which the runtime must know as an allowed origin.
@@ -77,13 +77,16 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return (head + index).ljust(start, b"\0") + body
 
 
-def main(build: Path, url: str) -> None:
-    """Serve the page, open it in a browser, and print what it prints until it ends."""
-    example = (GDSCRIPT / "example.gd").read_bytes()
+def main(build: Path, script: Path, *given: str) -> None:
+    """Serve the page, open it in a browser, and print what it prints until it ends.
+
+    What is `given` to the script has five letters at least: with less the web build fails at some moment.
+    """
+    example = script.read_bytes()
     files = {
         "/index.js": (build / "index.js").read_bytes(),
         "/index.wasm": (build / "index.wasm").read_bytes(),
-        "/index.html": PAGE.replace("ARGS", json.dumps(["--headless", "--", url])).encode(),
+        "/index.html": PAGE.replace("ARGS", json.dumps(["--headless", "--", *given])).encode(),
         "/index.pck": pack(
             {
                 "project.godot": PROJECT.encode(),
@@ -130,4 +133,4 @@ def main(build: Path, url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

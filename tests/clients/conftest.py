@@ -69,6 +69,8 @@ class Plot:
     """In how many sessions the runtime is gone in the middle of the first answer."""
     heard: list[list[ClientMessage]] = field(default_factory=list)
     """What the game said in each session."""
+    left: int = 0
+    """How many sessions are over."""
 
 
 class Session:
@@ -91,6 +93,7 @@ class Session:
     ) -> None:
         self._out.close()
         self._in.close()
+        self._plot.left += 1
 
     async def audio(self, pcm: bytes) -> None:
         raise AssertionError("no example speaks")

@@ -2,13 +2,12 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.clients.conftest import CLIENTS, Plot, Program, cutting, program, raw
+from tests.clients._programs import Build, csharp, gdscript, javascript, lua, python
+from tests.clients.conftest import CLIENTS, Plot, cutting, program, raw
 
 from npc_runtime import events
 from npc_runtime.server.protocol import ActionResult, ClientMessage, Hello
@@ -66,51 +65,16 @@ DONE = [
     {"type": "action.result", "id": "a4", "status": "failed", "message": "This game cannot do dance."},
 ]
 
-Build = Callable[[Path], Program]
-CSHARP = [str(CLIENTS / "csharp" / name) for name in ("NpcClient.cs", "Example.cs")]
-
-
-def csharp(folder: Path) -> Program:
-    mono, compiler, made = program("mono"), program("mcs"), folder / "Example.exe"
-    subprocess.run([compiler, "-langversion:7.2", "-warnaserror", f"-out:{made}", *CSHARP], check=True)
-    return Program((mono, str(made)), "websocket")
-
-
-def javascript(_: Path) -> Program:
-    flag = "--experimental-websocket"  # what Node before 22 needs, and later ones take
-    return Program((program("node"), flag, str(CLIENTS / "javascript" / "example.mjs")), "websocket")
-
-
-def python(_: Path) -> Program:
-    return Program((sys.executable, str(CLIENTS / "python" / "example.py")), "websocket")
-
-
-def gdscript(_: Path) -> Program:
-    build = os.environ.get("NPC_TEST_GODOT_WEB", "")
-    if not build and not os.environ.get("NPC_TEST_ALL"):
-        pytest.skip("NPC_TEST_GODOT_WEB names no folder with a web build of Godot 4")
-    assert build, "NPC_TEST_GODOT_WEB names no folder with a web build of Godot 4"
-    program("chromium")
-    return Program((sys.executable, str(Path(__file__).with_name("_godot.py")), build), "websocket")
-
-
-def lua(interpreter: str, transport: str) -> Build:
-    def build(_: Path) -> Program:
-        found = program(interpreter)
-        if (
-            transport == "http"
-            and subprocess.run([found, "-e", "require 'socket'"], stderr=subprocess.DEVNULL).returncode
-        ):
-            assert not os.environ.get("NPC_TEST_ALL"), f"LuaSocket is not installed for {interpreter}"
-            pytest.skip("LuaSocket is not installed")
-        return Program((found, str(CLIENTS / "lua" / "example.lua")), transport)
-
-    return build
-
-
-SOCKETS: dict[str, Build] = {"csharp": csharp, "gdscript": gdscript, "javascript": javascript, "python": python}
-LUAS = {f"{name}-http": lua(name, "http") for name in ("lua5.1", "lua5.4", "luajit")}
-MAILED = {f"{name}-files": lua(name, "files") for name in ("lua5.1", "lua5.4", "luajit")}
+LUA = CLIENTS / "lua" / "example.lua"
+MAILBOX = CLIENTS / "mailbox" / "example.lua"
+SOCKETS = {
+    "csharp": csharp(CLIENTS / "csharp" / "Example.cs"),
+    "gdscript": gdscript(CLIENTS / "gdscript" / "example.gd"),
+    "javascript": javascript(CLIENTS / "javascript" / "example.mjs"),
+    "python": python(CLIENTS / "python" / "example.py"),
+}
+LUAS = {f"{name}-http": lua(LUA, name, "http") for name in ("lua5.1", "lua5.4", "luajit")}
+MAILED = {f"{name}-files": lua(LUA, name, "files") for name in ("lua5.1", "lua5.4", "luajit")}
 ALL = SOCKETS | LUAS | MAILED
 every = pytest.mark.parametrize("build", ALL.values(), ids=ALL)
 
@@ -236,12 +200,24 @@ async def test_nobody_is_there_yet(play: "Play", tmp_path: Path, build: Build) -
 @pytest.mark.parametrize("interpreter", ["lua5.1", "lua5.4", "luajit"])
 async def test_files_without_a_client(play: "Play", tmp_path: Path, interpreter: str) -> None:
     plot = Plot()
-    script = str(CLIENTS / "mailbox" / "example.lua")
+    example = lua(MAILBOX, interpreter, "files")(tmp_path)
     async with play(plot) as stage:
-        out = await Program((program(interpreter), script), "files").run(stage, tmp_path, "Only talk.")
+        out = await example.run(stage, tmp_path, "Only talk.")
         assert out[0] == 'Aye. \\"So\\" be it.'
         assert os.path.isfile(out[1].removeprefix("play "))  # noqa: ASYNC240
     assert [each.type for each in plot.heard[0]] == ["hello", "player.text"]
+
+
+WINDOWS = """package.config = "\\\\\\n" .. package.config:sub(3)
+os.execute = function() error("there is no such command") end"""
+
+
+@pytest.mark.parametrize("script", [LUA, MAILBOX], ids=["lua", "mailbox"])
+async def test_waiting_without_a_shell(play: "Play", tmp_path: Path, script: Path) -> None:
+    example = lua(script, "lua5.4", "files", "-e", WINDOWS)(tmp_path)
+    async with play(Plot()) as stage:
+        out = await example.run(stage, tmp_path, "Only talk.")
+    assert out[-1] == "closed" if script == LUA else len(out) == 2
 
 
 def test_the_style_of_gdscript() -> None:

@@ -141,6 +141,15 @@ def test_cannot_give_to_full_hands(stage: Stage) -> None:
     assert goods(stage) == {"npc_test:apple": 5}
 
 
+def test_what_fits_no_stack_is_not_lost(stage: Stage) -> None:
+    stage.order("full", "npc_test:coin", "npc_test:apple")
+    stage.order("stock", "tilda", "npc_test:apple", 1, "golden")
+    ask(stage, "That apple!", "Here.", act("give_item", item="npc_test:apple"))
+    assert outcome(stage) == ("failed", "Ann cannot carry more.")
+    assert goods(stage) == {"npc_test:apple": 1}
+    assert things(stage)["npc_test:apple"] == 3
+
+
 def test_takes_only_what_the_player_hands_over(stage: Stage) -> None:
     stage.order("have", "npc_test:coin", 3)
     ask(stage, "Take coins.", "Thanks.", act("take_item", item="npc_test:coin", count=2))

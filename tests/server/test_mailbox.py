@@ -419,6 +419,22 @@ async def test_no_place(post: Post) -> None:
         await two.hello()
 
 
+async def test_no_connection(post: Post) -> None:
+    async with post(connections=1) as (server, folder):
+        game = FileGame(folder / "game")
+        async with server.game() as other:
+            await other.hello()
+            game.send(HELLO)
+            error = await game.receive()
+            assert (error["code"], error["fatal"]) == ("too_many_sessions", True)
+            assert "Too many games" in await game.closed()
+            game.send({"type": "scene"})
+            await server.until(lambda: not list((game.folder / "in").iterdir()))  # nobody tries again and again
+            assert game.waiting == ["000001.json"]
+        await server.until(lambda: not server.hub.sessions)
+        await game.hello()
+
+
 def test_two_runtimes_and_one_mailbox(tmp_path: Path) -> None:
     with FileMailbox(tmp_path), pytest.raises(SetupError, match="Another runtime uses"), FileMailbox(tmp_path):
         pass

@@ -56,9 +56,7 @@ namespace NpcRuntime
         Action<Dictionary<string, object>, byte[]> audio;
         Action<string> problem;
         Action<string, bool> closed;
-        CancellationTokenSource living;
-        volatile Line line;
-        volatile bool wanted;
+        Stay stay;
 
         /// <param name="url">Where the runtime listens.</param>
         /// <param name="token">What the runtime was started with, if it listens beyond this machine.</param>
@@ -96,13 +94,13 @@ namespace NpcRuntime
 
         // ---- the connection ----
 
-        /// <summary>Connect, and stay connected until Close.</summary>
+        /// <summary>Connect, and stay connected until Close. An older connection says goodbye, and nothing more of it is handed out.</summary>
         public void Connect()
         {
-            wanted = true;
-            living = new CancellationTokenSource();
-            var token = living.Token;
-            Task.Run(() => Live(token));
+            Close();
+            Welcome = null;
+            var mine = stay = new Stay();
+            Task.Run(() => Live(mine));
         }
 
         /// <summary>Hand out what has arrived. Call it in every frame.</summary>
@@ -114,25 +112,27 @@ namespace NpcRuntime
         /// <summary>Say goodbye; the closed handlers are called by a later Update.</summary>
         public void Close()
         {
-            wanted = false;
-            Send("bye");
-            living?.CancelAfter(2000); // the runtime closes as soon as it has the goodbye
-            if (line == null) living?.Cancel();
+            if (stay == null) return;
+            stay.Wanted = false;
+            if (Send("bye")) stay.End.CancelAfter(2000); // the runtime closes as soon as it has the goodbye
+            else stay.End.Cancel();
         }
 
         public void Dispose()
         {
-            wanted = false;
-            living?.Cancel();
+            if (stay == null) return;
+            stay.Wanted = false;
+            stay.End.Cancel();
         }
 
         /// <summary>Send any message of the protocol, with its fields as name, value, name, value. Returns whether there is a
         /// session to take it. Fields that are null are left out.</summary>
+        /// <exception cref="NotSupportedException">JSON has no such value.</exception>
         public bool Send(string type, params object[] fields)
         {
             var message = Json.Map(fields);
             message["type"] = type;
-            return Put(new Frame(WebSocketMessageType.Text, Encoding.UTF8.GetBytes(Json.Write(message))));
+            return Put(stay, new Frame(WebSocketMessageType.Text, Encoding.UTF8.GetBytes(Json.Write(message))));
         }
 
         // ---- what the game has to say (CONTRACT 4.1) ----
@@ -147,7 +147,7 @@ namespace NpcRuntime
         public bool Tell(string text, string to = null) => Send("player.text", "text", text, "to", to);
         /// <summary>The player speaks: Listen, then Microphone again and again (16-bit mono), then ListenStop if it was push to talk.</summary>
         public bool Listen(int rate, string mode = "push_to_talk") => Send("listen.start", "rate", rate, "mode", mode);
-        public bool Microphone(byte[] pcm) => Put(new Frame(WebSocketMessageType.Binary, pcm));
+        public bool Microphone(byte[] pcm) => Put(stay, new Frame(WebSocketMessageType.Binary, pcm));
         public bool ListenStop() => Send("listen.stop");
         /// <summary>Something happened in the game.</summary>
         public bool Event(string name, Dictionary<string, object> parameters = null, string to = null) =>
@@ -171,6 +171,14 @@ namespace NpcRuntime
             public Frame(WebSocketMessageType type, byte[] data) { Type = type; Data = data; }
         }
 
+        /// <summary>What lies between one Connect and its Close. It knows its own end: a later Connect must not revive it.</summary>
+        sealed class Stay
+        {
+            public readonly CancellationTokenSource End = new CancellationTokenSource();
+            public volatile bool Wanted = true;
+            public Line Line; // under the gate
+        }
+
         /// <summary>One connection: what waits to be sent over it.</summary>
         sealed class Line
         {
@@ -178,21 +186,28 @@ namespace NpcRuntime
             public readonly SemaphoreSlim Ready = new SemaphoreSlim(0);
         }
 
-        bool Put(Frame frame)
+        bool Put(Stay mine, Frame frame)
         {
             lock (gate)
             {
-                if (line == null) return false;
-                line.Waiting.Enqueue(frame);
-                line.Ready.Release();
+                if (mine?.Line == null) return false;
+                mine.Line.Waiting.Enqueue(frame);
+                mine.Line.Ready.Release();
                 return true;
             }
         }
 
-        async Task Live(CancellationToken end)
+        /// <summary>Have Update do something, unless the game has connected anew by then.</summary>
+        void Arrived(Stay mine, Action act) => arrived.Enqueue(() => { if (stay == mine) act(); });
+
+        void Lost(Stay mine, string reason, bool again) =>
+            Arrived(mine, () => { Welcome = null; Guard("closed", () => closed?.Invoke(reason, again)); });
+
+        async Task Live(Stay mine)
         {
+            var end = mine.End.Token;
             var wait = FirstWait;
-            do
+            while (true)
             {
                 string reason;
                 using (var socket = new ClientWebSocket())
@@ -201,62 +216,69 @@ namespace NpcRuntime
                     try
                     {
                         await socket.ConnectAsync(url, end).ConfigureAwait(false);
-                        reason = await Talk(socket, end, () => wait = FirstWait).ConfigureAwait(false);
+                        reason = await Talk(mine, socket, () => wait = FirstWait).ConfigureAwait(false);
                     }
                     catch (Exception error)
                     {
                         reason = error.Message;
                     }
                 }
-                var again = wanted && Reconnect;
-                arrived.Enqueue(() => { Welcome = null; Guard("closed", () => closed?.Invoke(reason, again)); });
+                var again = mine.Wanted && Reconnect;
+                Lost(mine, reason, again);
                 if (!again) return;
                 try { await Task.Delay(wait, end).ConfigureAwait(false); }
-                catch (OperationCanceledException) { }
+                catch (OperationCanceledException)
+                {
+                    Lost(mine, "closed", false);
+                    return;
+                }
                 wait = Math.Min(wait * 2, LongestWait);
-            } while (wanted);
+            }
         }
 
-        async Task<string> Talk(ClientWebSocket socket, CancellationToken end, Action welcomed)
+        async Task<string> Talk(Stay mine, ClientWebSocket socket, Action welcomed)
         {
-            var mine = new Line();
+            var end = mine.End.Token;
+            var line = new Line();
             var hello = new Dictionary<string, object>(Hello) { ["type"] = "hello", ["protocol"] = 1 };
             if (!hello.ContainsKey("client")) hello["client"] = Json.Map("name", "NpcClient.cs", "version", "1");
-            lock (gate) line = mine;
-            Put(new Frame(WebSocketMessageType.Text, Encoding.UTF8.GetBytes(Json.Write(hello))));
+            var first = new Frame(WebSocketMessageType.Text, Encoding.UTF8.GetBytes(Json.Write(hello)));
+            lock (gate) mine.Line = line;
+            Put(mine, first);
             using (var over = CancellationTokenSource.CreateLinkedTokenSource(end))
             {
-                var writing = Write(socket, mine, over.Token);
+                var writing = Write(socket, line, over.Token);
                 try
                 {
-                    return await Read(socket, end, welcomed).ConfigureAwait(false);
+                    return await Read(mine, socket, welcomed).ConfigureAwait(false);
                 }
                 finally
                 {
-                    lock (gate) line = null;
+                    lock (gate) mine.Line = null;
                     over.Cancel();
                     await writing.ConfigureAwait(false);
                 }
             }
         }
 
-        async Task Write(ClientWebSocket socket, Line mine, CancellationToken end)
+        async Task Write(ClientWebSocket socket, Line line, CancellationToken end)
         {
             try
             {
                 while (true)
                 {
-                    await mine.Ready.WaitAsync(end).ConfigureAwait(false);
+                    await line.Ready.WaitAsync(end).ConfigureAwait(false);
                     Frame frame;
-                    lock (gate) frame = mine.Waiting.Dequeue();
+                    lock (gate) frame = line.Waiting.Dequeue();
                     await socket.SendAsync(new ArraySegment<byte>(frame.Data), frame.Type, true, end).ConfigureAwait(false);
                 }
             }
             catch (Exception) { } // the reader finds out, too, and says why
         }
 
-        async Task<string> Read(ClientWebSocket socket, CancellationToken end, Action welcomed)
+        async Task<string> Read(Stay mine, ClientWebSocket socket, Action welcomed)
         {
+            var end = mine.End.Token;
             var buffer = new byte[1 << 16];
             while (true)
             {
@@ -276,16 +298,16 @@ namespace NpcRuntime
                 var type = part.MessageType;
                 try
                 {
-                    Receive(type, data, welcomed);
+                    Receive(mine, type, data, welcomed);
                 }
                 catch (Exception error) when (error is FormatException || error is OverflowException || error is DecoderFallbackException)
                 {
-                    arrived.Enqueue(() => problem?.Invoke("not understood: " + error.Message));
+                    Arrived(mine, () => problem?.Invoke("not understood: " + error.Message));
                 }
             }
         }
 
-        void Receive(WebSocketMessageType type, byte[] data, Action welcomed)
+        void Receive(Stay mine, WebSocketMessageType type, byte[] data, Action welcomed)
         {
             byte[] pcm = null;
             var length = data.Length;
@@ -306,7 +328,7 @@ namespace NpcRuntime
             var kind = found as string;
             if (kind == null) throw new FormatException("a message without a type");
             if (kind == "welcome") welcomed();
-            arrived.Enqueue(() => HandOut(kind, message, pcm));
+            Arrived(mine, () => HandOut(kind, message, pcm));
         }
 
         // ---- inside: the game's thread ----
@@ -346,7 +368,15 @@ namespace NpcRuntime
                 why = error.Message;
             }
             if (result == Later) return;
-            if (true.Equals(action["needs_result"]) || status != "done" || result != null) Result(id, status, result, why);
+            if (!true.Equals(action["needs_result"]) && status == "done" && result == null) return;
+            try
+            {
+                Result(id, status, result, why);
+            }
+            catch (NotSupportedException error)
+            {
+                Result(id, "failed", null, "The result cannot be sent: " + error.Message);
+            }
         }
 
         /// <summary>A handler that fails must not keep the others from their messages.</summary>
@@ -377,6 +407,7 @@ namespace NpcRuntime
             return map;
         }
 
+        /// <exception cref="NotSupportedException">JSON has no such value.</exception>
         public static string Write(object value)
         {
             var text = new StringBuilder();
@@ -399,12 +430,19 @@ namespace NpcRuntime
             if (value == null) text.Append("null");
             else if (value is bool) text.Append((bool)value ? "true" : "false");
             else if (value is string) Write(text, (string)value);
-            else if (value is double) text.Append(((double)value).ToString("R", CultureInfo.InvariantCulture));
-            else if (value is float) text.Append(((float)value).ToString("R", CultureInfo.InvariantCulture));
+            else if (value is double && Finite((double)value)) text.Append(((double)value).ToString("R", CultureInfo.InvariantCulture));
+            else if (value is float && Finite((float)value)) text.Append(((float)value).ToString("R", CultureInfo.InvariantCulture));
             else if (value is IDictionary<string, object>) Write(text, (IDictionary<string, object>)value);
             else if (value is System.Collections.IEnumerable) Write(text, (System.Collections.IEnumerable)value);
-            else text.Append(Convert.ToString(value, CultureInfo.InvariantCulture)); // whole numbers
+            else if (Whole(value)) text.Append(Convert.ToString(value, CultureInfo.InvariantCulture));
+            else throw new NotSupportedException("JSON has no " + value.GetType().Name + " " + value);
         }
+
+        static bool Finite(double number) => !double.IsNaN(number) && !double.IsInfinity(number);
+
+        static bool Whole(object value) =>
+            value is int || value is long || value is short || value is byte || value is uint || value is ulong || value is ushort
+            || value is sbyte || value is decimal;
 
         static void Write(StringBuilder text, IDictionary<string, object> map)
         {

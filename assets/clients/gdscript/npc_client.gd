@@ -93,8 +93,11 @@ func permit(handler: Callable) -> void:
 # ---- the connection ----
 
 
-## Connect, and stay connected until [method close].
+## Connect, and stay connected until [method close]. An older connection says goodbye, and nothing
+## more of it is handed out.
 func open() -> void:
+	_leave()
+	welcome = {}
 	_wanted = true
 	_greeted = false
 	_socket = WebSocketPeer.new()
@@ -109,10 +112,11 @@ func open() -> void:
 
 ## Say goodbye; [code]closed[/code] follows.
 func close() -> void:
+	var paused := _wanted and _socket == null
 	_wanted = false
-	send("bye")
-	if _socket != null:
-		_socket.close(1000)
+	_leave()
+	if paused:
+		_emit("closed", ["closed", false])
 
 
 ## Send any message of the protocol; fields that are null are left out. Returns whether there is a
@@ -198,19 +202,26 @@ func load_slot(slot: String) -> bool:
 # ---- inside ----
 
 
+func _leave() -> void:
+	send("bye")
+	if _socket != null:
+		_socket.close(1000)
+
+
 func _poll() -> void:
-	_socket.poll()
-	var state := _socket.get_ready_state()
+	var socket := _socket  # a handler may put another one in its place
+	socket.poll()
+	var state := socket.get_ready_state()
 	if state == WebSocketPeer.STATE_OPEN and not _greeted:
 		_greeted = true
 		var first := {"protocol": 1, "client": {"name": "npc_client.gd", "version": "1"}}
 		first.merge(hello, true)
 		send("hello", first)
-	while _socket != null and _socket.get_available_packet_count() > 0:
-		var packet := _socket.get_packet()
-		_receive(packet, _socket.was_string_packet())
-	if state == WebSocketPeer.STATE_CLOSED and _socket != null:
-		_lost(_socket.get_close_reason())
+	while socket == _socket and socket.get_available_packet_count() > 0:
+		var packet := socket.get_packet()
+		_receive(packet, socket.was_string_packet())
+	if state == WebSocketPeer.STATE_CLOSED and socket == _socket:
+		_lost(socket.get_close_reason())
 
 
 func _receive(packet: PackedByteArray, is_text: bool) -> void:

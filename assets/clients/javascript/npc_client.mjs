@@ -73,8 +73,9 @@ export class NpcClient {
 
   // ---- the connection ----
 
-  /** Connect, and stay connected until `close`. */
+  /** Connect, and stay connected until `close`. An older connection says goodbye, and nothing more of it is handed out. */
   connect() {
+    this.#leave();
     this.#wanted = true;
     this.#dial();
     return this;
@@ -83,16 +84,12 @@ export class NpcClient {
   /** Say goodbye; `closed` follows. */
   close() {
     this.#wanted = false;
-    clearTimeout(this.#timer);
-    this.send("bye");
-    this.#socket?.close(1000);
+    if (this.#leave()) this.#emit("closed", "closed", false);
   }
 
   /** Send any message of the protocol. Returns whether there was a session to take it. */
   send(type, fields = {}) {
-    if (this.#socket?.readyState !== 1) return false;
-    this.#socket.send(JSON.stringify({ ...fields, type }));
-    return true;
+    return this.#put(JSON.stringify({ ...fields, type }));
   }
 
   // ---- what the game has to say (CONTRACT 4.1) ----
@@ -106,7 +103,7 @@ export class NpcClient {
   tell(text, to) { return this.send("player.text", { text, to }); }
   /** The player speaks: `listen`, then `microphone(pcm)` again and again (16-bit mono), then `listenStop` if it was push to talk. */
   listen(rate, mode = "push_to_talk") { return this.send("listen.start", { rate, mode }); }
-  microphone(pcm) { if (this.welcome) this.#socket.send(pcm); }
+  microphone(pcm) { return this.welcome !== null && this.#put(pcm); }
   listenStop() { return this.send("listen.stop"); }
   /** Something happened in the game. */
   event(name, params = {}, to) { return this.send("game.event", { name, params, to }); }
@@ -120,7 +117,27 @@ export class NpcClient {
 
   // ---- inside ----
 
+  #put(data) {
+    if (this.#socket?.readyState !== 1) return false;
+    this.#socket.send(data);
+    return true;
+  }
+
+  /** Leave whatever there is. Returns whether nothing was open: not all sockets say that they never will be. */
+  #leave() {
+    const early = this.#timer !== null || this.#socket?.readyState === 0;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.send("bye");
+    this.#socket?.close(1000);
+    if (early) this.#socket = null;
+    return early;
+  }
+
   #dial() {
+    this.#timer = null;
+    this.#socket = null;
+    this.welcome = null;
     let socket;
     try {
       socket = this.open(this.url);
@@ -131,16 +148,20 @@ export class NpcClient {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     const client = { name: "npc_client.mjs", version: "1" };
-    socket.onopen = () => this.send("hello", { protocol: 1, client, ...this.hello });
-    socket.onmessage = ({ data }) => this.#receive(data);
+    // What an older socket still has to say must not touch the session of its successor.
+    const present = () => socket === this.#socket;
+    socket.onopen = () => present() && this.send("hello", { protocol: 1, client, ...this.hello });
+    socket.onmessage = ({ data }) => present() && this.#receive(data);
     socket.onerror = () => {}; // onclose follows
     socket.onclose = ({ code, reason }) => {
+      if (!present()) return;
       this.welcome = null;
       const again = this.#wanted && this.reconnect;
+      if (again) {
+        this.#timer = setTimeout(() => this.#dial(), this.#wait);
+        this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+      }
       this.#emit("closed", reason || `code ${code}`, again);
-      if (!again || !this.#wanted) return;
-      this.#timer = setTimeout(() => this.#dial(), this.#wait);
-      this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
     };
   }
 
@@ -180,7 +201,12 @@ export class NpcClient {
     });
     if (result === NpcClient.LATER) return;
     if (result !== undefined && result !== null) outcome.result = result;
-    if (action.needs_result || outcome.status !== "done" || "result" in outcome) answer("action.result", outcome);
+    if (!action.needs_result && outcome.status === "done" && !("result" in outcome)) return;
+    try {
+      answer("action.result", outcome);
+    } catch (error) {
+      answer("action.result", { status: "failed", message: `The result cannot be sent: ${error.message}` });
+    }
   }
 
   async #try(act, failed) {

@@ -25,7 +25,11 @@ if where:match("^http") then
   transport = NpcClient.http { url = where, request = request, wait = PAUSE }
 else
   transport = NpcClient.files { folder = where }
-  sleep = function(seconds) os.execute("sleep " .. seconds) end -- a game has frames instead
+  sleep = function(seconds) -- a game has frames instead
+    if package.config:sub(1, 1) == "/" then return os.execute("sleep " .. seconds) end
+    local stop = os.clock() + seconds -- Windows has no such command, and its clock goes on while a program waits
+    repeat until os.clock() >= stop
+  end
 end
 
 local npc = NpcClient.new {

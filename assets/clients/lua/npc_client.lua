@@ -213,16 +213,24 @@ function NpcClient:perform(name, handler) self.actions[name] = handler end
 -- Whether an action that asks first may be done: handler(action). Nothing may unless you say so.
 function NpcClient:permit(handler) self.permission = handler end
 
--- Connect, and stay connected until `close`.
+-- Connect, and stay connected until `close`. An older connection says goodbye, and nothing more of it is handed out.
 function NpcClient:connect()
-  self.wanted, self.left = true, nil
+  local life = {}
+  self.life = life
+  local function present(act)
+    return function(...)
+      if self.life == life then act(self, ...) end
+    end
+  end
+  if self.open and self.wanted then self.transport:close() end
+  self.wanted, self.left, self.welcome = true, nil, nil
   local hello = { type = "hello", protocol = 1, client = { name = "npc_client.lua", version = "1" } }
   for key, value in pairs(self.hello) do hello[key] = value end
   self.open = true
   self.transport:open(hello,
-    function(message) self:receive(message) end,
-    function(reason) self:lost(reason) end,
-    function(text) self:emit("problem", text) end)
+    present(self.receive),
+    present(self.lost),
+    present(function(_, text) self:emit("problem", text) end))
 end
 
 -- Hand out what has arrived. Call it all the time, also after `close`, until `closed`.
@@ -241,7 +249,7 @@ function NpcClient:close()
   if self.open then self.transport:close() else self:lost("closed") end
 end
 
--- Send any message of the protocol. Returns whether there is a session to take it.
+-- Send any message of the protocol. Returns whether there is a session to take it. An error if JSON has no such value.
 function NpcClient:send(kind, fields)
   if not self.welcome then return false end
   local message = {}
@@ -300,13 +308,15 @@ function NpcClient:act(action)
   local ok, result, why = false, "This game cannot do " .. tostring(action.name) .. ".", nil
   if handler then ok, result, why = pcall(handler, action.args, action) end
   if ok and result == NpcClient.LATER then return end
+  local sent, problem = true, nil
   if not ok then
     self:result(action.id, "failed", nil, tostring(result))
   elseif result == NpcClient.REFUSED then
-    self:result(action.id, "refused", nil, why)
+    self:result(action.id, "refused", nil, why and tostring(why))
   elseif action.needs_result or result ~= nil then
-    self:result(action.id, "done", result)
+    sent, problem = pcall(self.result, self, action.id, "done", result)
   end
+  if not sent then self:result(action.id, "failed", nil, "The result cannot be sent: " .. tostring(problem)) end
 end
 
 function NpcClient:lost(reason)
@@ -332,6 +342,7 @@ end
 -- Transports. Each has open(hello, on_message, on_closed, on_problem), send(message), update(seconds) and close().
 
 local FAILURES = 3
+local REST = 0.2 -- seconds between a request without an answer and the next
 
 local Http = {}
 Http.__index = Http
@@ -354,36 +365,50 @@ function NpcClient.http(options)
   return self
 end
 
--- Make a request; what comes for an older connection than the present one is dropped.
-function Http:ask(method, path, body, callback)
+-- Make a request. What comes for an older connection than the present one goes to `late`, or is dropped.
+function Http:ask(method, path, body, callback, late)
   local life = self.life
-  local request = { method = method, url = self.url .. path, headers = self.headers, body = body and self.json.encode(body) }
-  self.request(request, function(status, text)
-    if self.life ~= life then return end
+  self.request({ method = method, url = self.url .. path, headers = self.headers, body = body }, function(status, text)
+    local present = self.life == life and callback or late
+    if not present then return end
     local ok, value = pcall(self.json.decode, text or "")
-    callback(status, ok and value or nil, ok)
+    present(status, ok and value or nil, ok)
   end)
 end
 
 function Http:open(hello, on_message, on_closed, on_problem)
+  if self.session then self:leave() end
   self.life = {}
   self.on_message, self.on_closed, self.on_problem = on_message, on_closed, on_problem
-  self.session, self.queue, self.after, self.failures = nil, {}, 0, 0
-  self.polling, self.posting, self.ending = false, false, false
-  self:ask("POST", "/v1/sessions", hello, function(status, welcome)
-    if status ~= 200 or not welcome or not welcome.session then
-      return self:over(welcome and welcome.message or "the runtime cannot be reached")
+  self.session, self.queue, self.after = nil, {}, 0
+  self.polling, self.posting, self.ending, self.singly, self.rest = false, false, false, 0, 0
+  self.failures = { GET = 0, POST = 0 }
+  self:ask("POST", "/v1/sessions", self.json.encode(hello), function(status, welcome)
+    welcome = type(welcome) == "table" and welcome or {}
+    if status ~= 200 or not welcome.session then
+      return self:over(welcome.message or "the runtime cannot be reached")
     end
     self.session, self.after = welcome.session, welcome.seq
     self.on_message(welcome)
+  end, function(_, welcome)
+    -- Nobody wants it any more; the runtime would keep it for a while.
+    if type(welcome) == "table" and welcome.session then self:ask("DELETE", "/v1/sessions/" .. welcome.session) end
   end)
 end
 
-function Http:send(message) self.queue[#self.queue + 1] = message end
+-- A message is made into JSON at once: whoever gives one that cannot be is told so, and nothing else is lost with it.
+function Http:send(message) self.queue[#self.queue + 1] = self.json.encode(message) end
 
 function Http:close()
   if not self.session then return self:over("closed") end
   self.ending = true
+end
+
+-- Say goodbye; what still waits goes first.
+function Http:leave()
+  local path = "/v1/sessions/" .. self.session
+  if #self.queue > 0 then self:ask("POST", path .. "/messages", "[" .. table.concat(self.queue, ",") .. "]") end
+  self:ask("DELETE", path)
 end
 
 function Http:over(reason)
@@ -391,36 +416,69 @@ function Http:over(reason)
   self.on_closed(reason)
 end
 
-function Http:update()
+function Http:update(seconds)
   if not self.session then return end
-  local path = "/v1/sessions/" .. self.session
+  self.rest = self.rest - seconds
+  if self.rest > 0 then return end
   if not self.posting and #self.queue > 0 then
-    local batch = json.list(self.queue)
-    self.queue, self.posting = {}, true
-    self:ask("POST", path .. "/messages", batch, function(status)
-      self.posting = false
-      if status ~= 202 then self:over("the session is gone") end
-    end)
+    self:post()
   elseif self.ending and not self.posting then
-    self:ask("DELETE", path, nil, function() end)
+    self:leave()
     return self:over("closed")
   end
   if self.session and not self.polling then
     self.polling = true
-    self:ask("GET", path .. "/messages?after=" .. self.after .. "&wait=" .. self.wait, nil, function(...) self:polled(...) end)
+    local path = "/v1/sessions/" .. self.session .. "/messages?after=" .. self.after .. "&wait=" .. self.wait
+    self:ask("GET", path, nil, function(...) self:polled(...) end)
   end
+end
+
+-- Send what waits: all of it, or one by one what was refused together, so that one message spoils no other.
+function Http:post()
+  local batch, later = {}, {}
+  for index, text in ipairs(self.queue) do
+    local into = (self.singly == 0 or index == 1) and batch or later
+    into[#into + 1] = text
+  end
+  self.queue, self.posting = later, true
+  self:ask("POST", "/v1/sessions/" .. self.session .. "/messages", "[" .. table.concat(batch, ",") .. "]", function(...)
+    self:posted(batch, ...)
+  end)
+end
+
+function Http:posted(batch, status, answer)
+  self.posting = false
+  if status == 404 then return self:over("the session is gone") end
+  local unread = not status or status == 408 or status >= 500
+  local spoilt = (status == 400 or status == 413) and #batch > 1
+  if unread or spoilt then
+    for _, text in ipairs(self.queue) do batch[#batch + 1] = text end
+    self.queue = batch
+    if unread then return self:failed("POST") end
+    self.singly = #batch
+    return
+  end
+  self.failures.POST, self.singly = 0, math.max(0, self.singly - 1)
+  if status ~= 202 then
+    local why = type(answer) == "table" and answer.message or "status " .. status
+    self.on_problem("the runtime refused a message: " .. tostring(why))
+  end
+end
+
+-- There was no answer to a request.
+function Http:failed(method)
+  self.failures[method], self.rest = self.failures[method] + 1, REST
+  if self.failures[method] >= FAILURES then self:over("the runtime cannot be reached") end
 end
 
 function Http:polled(status, messages, is_json)
   self.polling = false
   if status == 404 then return self:over("the session is gone") end
   if status ~= 200 or not is_json then
-    self.failures = self.failures + 1
     if status == 200 then self.on_problem("not understood: an answer that is not JSON") end
-    if self.failures >= FAILURES then self:over("the runtime cannot be reached") end
-    return
+    return self:failed("GET")
   end
-  self.failures = 0
+  self.failures.GET = 0
   local life = self.life
   for _, message in ipairs(messages) do
     if type(message) == "table" and type(message.seq) == "number" then self.after = message.seq end
@@ -461,12 +519,13 @@ function NpcClient.files(options)
   self.write = options.write or write_file
   self.rename = options.rename or os.rename
   self.json = options.json or json
+  self.written = 0 -- of all its connections: a hello must not get in front of the goodbye of the one before
   return self
 end
 
 function Files:open(hello, on_message, on_closed, on_problem)
   self.hello, self.on_message, self.on_closed, self.on_problem = hello, on_message, on_closed, on_problem
-  self.written, self.seen, self.welcomed, self.rejected = 0, 0, false, nil
+  self.seen, self.welcomed, self.rejected = 0, false, nil
   self.patience, self.checked = ANSWER_SECONDS, 0
   self:put(self:out(1), "") -- what an earlier run may have left
   self:send(hello)
@@ -481,13 +540,14 @@ function Files:put(path, text)
 end
 
 function Files:send(message)
+  local text = self.json.encode(message)
   self.written = self.written + 1
-  self:put(string.format("%s/in/%06d.json", self.folder, self.written), self.json.encode(message))
+  self:put(string.format("%s/in/%06d.json", self.folder, self.written), text)
 end
 
 function Files:close()
-  if not self.welcomed then return self.on_closed("closed") end
   self:send({ type = "bye" })
+  if not self.welcomed then self.on_closed("closed") end
 end
 
 function Files:update(seconds)

@@ -25,6 +25,13 @@ local function send(message)
   write(string.format("%s/in/%06d.json", folder, sent), message)
 end
 
+-- A game looks again in a later frame instead.
+local function sleep(seconds)
+  if package.config:sub(1, 1) == "/" then return os.execute("sleep " .. seconds) end
+  local stop = os.clock() + seconds -- Windows has no such command, and its clock goes on while a program waits
+  repeat until os.clock() >= stop
+end
+
 -- Wait for the next message; it is read when its number is in read.txt.
 local function receive()
   local path = string.format("%s/out/%06d.json", folder, seen + 1)
@@ -35,7 +42,7 @@ local function receive()
       write(folder .. "/read.txt", tostring(seen))
       return message:match('"type":"([^"]+)"'), message
     end
-    os.execute("sleep 0.1") -- a game looks again in a later frame
+    sleep(0.1)
   end
   error("the runtime does not answer: " .. (read(folder .. "/status.json") or "no status"))
 end

@@ -41,7 +41,7 @@ class NpcClient:
         self._permit: Callable[[Message], Any] = lambda action: False
         self._doing: set[asyncio.Task[None]] = set()
         self._socket: Any = None
-        self._wanted = False
+        self._over = asyncio.Event()
         self.welcome: Message = {}
 
     # ---- to ask and read ----
@@ -95,46 +95,47 @@ class NpcClient:
         self._permit = handler
 
     async def run(self, *, reconnect: bool = True) -> None:
-        """Connect, and hand out everything that comes, until `close`; connect again when the runtime is gone."""
-        self._wanted, wait = True, _FIRST_WAIT
-        while self._wanted:
-            try:
-                self._socket = await self._open()
-                await self.send("hello", protocol=1, **self._hello)
-                while True:
-                    await self._receive_one()
-                    wait = _FIRST_WAIT if self.welcome else wait
-            except (OSError, websockets.WebSocketException) as error:
-                reason = str(error)
+        """Connect, and hand out everything that comes, until `close`; connect again when the runtime is gone.
+
+        An older `run` says goodbye and ends, and nothing more of it is handed out.
+        """
+        leaving = self._over
+        over = self._over = asyncio.Event()  # every run has its own: an older one must not be revived
+        await self._leave(leaving)
+        self.welcome = {}
+        again, wait = True, _FIRST_WAIT
+        while again:
+            reason = await self._visit(over)
+            if over is not self._over:
+                return
+            wait = _FIRST_WAIT if self.welcome else wait
             self.welcome = {}
-            again = self._wanted and reconnect
+            again = reconnect and not over.is_set()
             await self._emit("closed", reason, again)
-            if not again:
-                break
-            await asyncio.sleep(wait)
+            if again and await _set_within(wait, over):
+                again = False
+                if over is self._over:
+                    await self._emit("closed", "closed", again)
             wait = min(wait * 2, _LONGEST_WAIT)
 
     async def close(self) -> None:
         """Say goodbye; `run` ends, too."""
-        self._wanted = False
-        await self.send("bye")
-        if self._socket is not None:
-            await self._socket.close()
+        await self._leave(self._over)
 
     # ---- what the game has to say (CONTRACT 4.1) ----
 
     async def send(self, type: str, **fields: Any) -> bool:
-        """Tell the runtime something: `await npc.send("talk.start", character="brynja")`. False if nobody is there."""
-        said = {"type": type, **{name: value for name, value in fields.items() if value is not None}}
-        try:
-            await self._socket.send(json.dumps(said, ensure_ascii=False))
-        except (AttributeError, websockets.ConnectionClosed):
-            return False
-        return True
+        """Tell the runtime something: `await npc.send("talk.start", character="brynja")`. False if nobody is there.
 
-    async def send_audio(self, pcm: bytes) -> None:
-        """Send microphone audio (16-bit mono) between `listen.start` and `listen.stop`."""
-        await self._socket.send(pcm)
+        Raises:
+            TypeError, ValueError: JSON has no such value.
+        """
+        said = {"type": type, **{name: value for name, value in fields.items() if value is not None}}
+        return await self._put(json.dumps(said, ensure_ascii=False, allow_nan=False))
+
+    async def send_audio(self, pcm: bytes) -> bool:
+        """Send microphone audio (16-bit mono) between `listen.start` and `listen.stop`. False if nobody is there."""
+        return await self._put(pcm)
 
     async def scene(self, **scene: Any) -> bool:
         """Tell what is around the player: location, time, facts, entities (id, name, tags, distance), characters."""
@@ -190,6 +191,36 @@ class NpcClient:
 
     # ---- inside ----
 
+    async def _put(self, data: str | bytes) -> bool:
+        if self._socket is None:
+            return False
+        try:
+            await self._socket.send(data)
+        except websockets.ConnectionClosed:
+            return False
+        return True
+
+    async def _leave(self, over: asyncio.Event) -> None:
+        over.set()
+        await self.send("bye")
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def _visit(self, over: asyncio.Event) -> str:
+        """One connection, and why it ended."""
+        try:
+            socket = await self._open()
+            if over.is_set():
+                await socket.close()
+                return "closed"
+            self._socket = socket
+            await self.send("hello", protocol=1, **self._hello)
+            while self._socket is socket and over is self._over:
+                await self._receive_one()
+        except (OSError, websockets.WebSocketException) as error:
+            return str(error)
+        return ""
+
     async def _receive_one(self) -> None:
         try:
             message, pcm = await self.receive()
@@ -233,7 +264,10 @@ class NpcClient:
         if result is LATER or session != self.welcome.get("session"):
             return
         if action["needs_result"] or status != "done" or result is not None:
-            await self.result(action["id"], status, result, message)
+            try:
+                await self.result(action["id"], status, result, message)
+            except (TypeError, ValueError) as error:
+                await self.result(action["id"], "failed", None, f"The result cannot be sent: {error}")
 
     async def _emit(self, type: str, *what: Any) -> None:
         for handler in self._handlers.get(type, ()):
@@ -243,6 +277,15 @@ class NpcClient:
                 if type == "problem":
                     raise
                 await self._emit("problem", f"the handler of {type} failed: {error}")
+
+
+async def _set_within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for an event; False if it does not come in time."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _called(handler: Callable[..., Any], *what: Any) -> Any:

@@ -92,7 +92,8 @@ class _Resampler:
         self._first = first
         self._rate = rate
         self._made = 0
-        self._stream: Any = soxr.ResampleStream(first.rate, rate, 1, dtype="int16")
+        # To whole numbers soxr adds noise that is another one every time; the same words are to be the same bytes.
+        self._stream: Any = soxr.ResampleStream(first.rate, rate, 1, dtype="float32")
 
     def continues(self, piece: SpeechAudio) -> bool:
         """Whether a piece belongs to this clause."""
@@ -103,7 +104,8 @@ class _Resampler:
         """The next piece, which may be empty; what the filter holds back comes with the last."""
         import numpy as np
 
-        out = self._stream.resample_chunk(np.frombuffer(piece.pcm, dtype="<i2"), last=piece.last)
+        samples = np.frombuffer(piece.pcm, dtype="<i2").astype(np.float32)
+        out = np.clip(np.rint(self._stream.resample_chunk(samples, last=piece.last)), -32768, 32767)
         start_ms = round(self._first.start_ms + self._made * 1000 / self._rate, 3)
         self._made += len(out)
         return replace(piece, rate=self._rate, start_ms=start_ms, pcm=out.astype("<i2").tobytes())

@@ -3,7 +3,7 @@
 One folder per game below `DIR`; `DIR/game` is there from the start, for games that cannot make folders::
 
     DIR/game/in/0001.json      the game writes: a message, or a list of messages; `hello` comes first
-    DIR/game/in/more.jsonl     or appends: a message per line
+    DIR/game/in/more.jsonl     or appends: a message per line; open, append, close for each message
     DIR/game/out/000001.json   the runtime writes: one message per file, named after its `seq`
     DIR/game/read.txt          the game writes: the number of the last file it has read
     DIR/game/status.json       the runtime writes: {"open": true} while there is a session; after it
@@ -13,8 +13,9 @@ One folder per game below `DIR`; `DIR/game` is there from the start, for games t
 The game says `hello`, waits until `out/000001.json` is the `welcome`, and goes on with 000002, 000003, … A file in
 `out` is complete as soon as it is there. Whatever is taken out of `in` is gone from there; numbers say the order, and
 may be used again. A game that can rename writes to a name that does not end in `.json` or `.jsonl`, and renames; others
-may write in the open: a file that makes no sense yet has half a second to become complete. Instead of writing
-`read.txt`, a game may delete what it has read.
+may write in the open: a file that makes no sense yet has half a second to become complete. No file is kept open for
+later messages: once it is taken, what is written to it reaches nobody, and on Windows it cannot be taken, nor anything
+after it. Instead of writing `read.txt`, a game may delete what it has read.
 
 Without a session, anything but `hello` is dropped. A game that has not read for `limits.poll_seconds`, or for which too
 much waits, is told why and loses its session; what waits stays until the next `hello`, as do the sounds. A `hello`
@@ -273,8 +274,8 @@ class _Visit:
             while pending:
                 if self._begun and _is_hello(pending[0]):
                     self._connection.end(1000, "the game said hello again")
-                if self._connection.ending is not None:
-                    return
+                if self._begun and self._connection.ending is not None:
+                    return  # but the first is taken even if there was no place, or it would be tried for ever
                 self._begun = True
                 value = pending.popleft()
                 if isinstance(value, InputError):

@@ -1,9 +1,11 @@
 """What a game leaves for the runtime in a folder: files of JSON, taken in the order of their numbers.
 
 A file is first renamed, so that nothing is read twice and nothing that the game writes afterwards is lost, and then
-read until it is complete: some games write files piece by piece and in the open.
+read until it is complete: some games write files piece by piece and in the open. It is taken even while the game keeps
+it open (except on Windows), and a short time without a change is its end: a game that appends closes it every time.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -15,6 +17,10 @@ from npc_runtime.server import reading
 from npc_runtime.server.glance import Glance
 from npc_runtime.server.refusals import limit, too_big
 
+_log = logging.getLogger(__name__)
+_WINDOWS = os.name == "nt"
+_OPEN_SECONDS = 5.0
+"""For which a file that cannot be taken is nothing to speak of."""
 _SUFFIXES = (".json", ".jsonl")
 _TAKEN = ".taken"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -61,6 +67,9 @@ class Letters:
         self._swept = False
         self._left = False
         """Whether files are there that could not be taken yet."""
+        self._blocked: tuple[str, float] | None = None
+        """The file that the game keeps open, and since when."""
+        self._warned = False
         self._glance = Glance(folder)
 
     def due(self, now: float) -> bool:
@@ -78,7 +87,7 @@ class Letters:
         """
         if not self._swept:
             self._sweep()
-        self._take()
+        self._take(now)
         found: list[object] = []
         for letter in list(self._letters):
             done = self._read(letter, now)
@@ -99,7 +108,7 @@ class Letters:
                 os.unlink(entry.path)
         self._swept = True
 
-    def _take(self) -> None:
+    def _take(self, now: float) -> None:
         names = sorted((each.name for each in self._entries() if _is_letter(each.name)), key=_order)
         room = max(0, _AT_ONCE - len(self._letters))
         self._left = len(names) > room
@@ -108,12 +117,23 @@ class Letters:
             try:
                 os.rename(self._folder / name, path)
             except (FileNotFoundError, PermissionError) as error:
-                if isinstance(error, PermissionError) and os.name != "nt":
-                    raise
+                if isinstance(error, PermissionError):
+                    if not _WINDOWS:
+                        raise
+                    self._wait_for(name, now)
                 self._left = True
-                break  # on Windows the game still has it open
+                break  # so that nothing is overtaken
             self._count += 1
             self._letters.append(_Letter(name, path))
+
+    def _wait_for(self, name: str, now: float) -> None:
+        """Note that a file cannot be taken; the log says so once, when that lasts."""
+        if self._blocked is None or self._blocked[0] != name:
+            self._blocked = (name, now)
+        elif now - self._blocked[1] >= _OPEN_SECONDS and not self._warned:
+            self._warned = True
+            what = f"{name[:80]} cannot be taken, and so nothing after it is read: the game keeps it open"
+            _log.warning("mailbox %s: %s; open, append and close for each message", self._folder.parent, what)
 
     def _entries(self) -> list[os.DirEntry[str]]:
         """Ordinary files in the folder, a bounded number."""

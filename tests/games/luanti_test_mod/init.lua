@@ -142,18 +142,27 @@ function ORDERS.have(player, item, count)
 	end
 end
 
-function ORDERS.full(player, item)
+-- `part`: what a stack consists of that has room for more.
+function ORDERS.full(player, item, part)
 	local inventory = player:get_inventory()
 	for slot = 1, inventory:get_size("main") do
 		inventory:set_stack("main", slot, ItemStack(item .. " 99"))
 	end
+	if part then
+		inventory:set_stack("main", 1, ItemStack(part .. " 3"))
+	end
 end
 
-function ORDERS.stock(_, character, item, count)
+-- `marked`: the items have properties of their own.
+function ORDERS.stock(_, character, item, count, marked)
 	local inventory = core.get_inventory({type = "detached", name = "npc_runtime:" .. character})
 	inventory:set_list("main", {})
 	if item then
-		inventory:add_item("main", ItemStack(item .. " " .. count))
+		local stack = ItemStack(item .. " " .. count)
+		if marked then
+			stack:get_meta():set_string("mark", marked)
+		end
+		inventory:add_item("main", stack)
 	end
 end
 

@@ -105,7 +105,8 @@ function goods.named(list, words)
 end
 
 -- Moves up to `count` items from one inventory to another, one by one, so that tools keep their wear.
--- Returns how many, and why not all: "gone" or "no room".
+-- Returns how many, and why not all: "gone" or "no room". What has properties of its own needs a place of its own, which
+-- shows only when it is put there.
 function goods.move(item, count, from, to)
 	local one = ItemStack(item)
 	for moved = 0, count - 1 do
@@ -114,7 +115,11 @@ function goods.move(item, count, from, to)
 		elseif not to:room_for_item("main", one) then
 			return moved, "no room"
 		end
-		to:add_item("main", from:remove_item("main", one))
+		local left = to:add_item("main", from:remove_item("main", one))
+		if not left:is_empty() then
+			from:add_item("main", left)
+			return moved, "no room"
+		end
 	end
 	return count
 end
