@@ -10,6 +10,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
 os.environ["NPC_RUNTIME_LANG"] = "en"  # whatever the developer's system speaks; commands inherit it
+# What else runs on the developer's machine must not answer in a test.
+os.environ["NPC_RUNTIME_LLM__LOCAL_PORTS"] = ""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -20,7 +22,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 class _ByFile(LoadScopeScheduling):
     """Tests of one file share what it made ready, and real engines do not compete for the cores with one another.
 
-    But for those that a command starts: one process would have nothing to do while the other ran all of them.
+    But for those that a command starts: the other processes would have nothing to do while one ran all of them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -49,8 +51,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_servers_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What else runs on this machine must not answer in a test."""
-    monkeypatch.setattr("npc_runtime.minds.PORTS_HERE", ())
+    """Nor where a test makes its settings itself."""
+    monkeypatch.setattr("npc_runtime.llm.auto.PORTS", ())
 
 
 @pytest.fixture(scope="session")

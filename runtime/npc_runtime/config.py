@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import platformdirs
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -29,8 +30,6 @@ FILE_NAME = "npc-runtime.toml"
 ENV_PREFIX = "NPC_RUNTIME_"
 _SHOWN_IN = "NPC_RUNTIME_LANG"
 """The language of the command line, which is no setting of the runtime; see `cli.tongue`."""
-
-
 _SERVICES = ("llm", "stt", "tts")
 _SECRET_HINT = "put it into the environment, as NPC_RUNTIME_%s__API_KEY or the provider's own variable"
 
@@ -65,6 +64,14 @@ class LlmFallback(_Service):
     """As `llm.model`."""
 
 
+def _long_form(short: object) -> object:
+    """The long form of `local`, `local/MODEL` or `PROVIDER/MODEL`."""
+    if not isinstance(short, str):
+        return short
+    provider, _, model = short.partition("/")
+    return {"backend": "llama", "model": model} if provider == "local" else {"provider": provider, "model": model}
+
+
 class LlmSettings(_Service):
     """The language model."""
 
@@ -79,9 +86,11 @@ class LlmSettings(_Service):
     """Only from the environment: NPC_RUNTIME_LLM__API_KEY. Else the provider's own variable, or the keyring."""
     reply_format: Literal["auto", "tags", "json", "tools"] = "auto"
     """How a service is asked to say what a character feels and does; `auto` takes what it is known to do well."""
-    fallback: tuple[LlmFallback, ...] = ()
+    fallback: tuple[Annotated[LlmFallback, BeforeValidator(_long_form)], ...] = ()
     """In order, what answers when the model cannot; `"local"` and `"groq/llama-3.1-8b-instant"` are short forms. The
     embedded model comes last of itself."""
+    local_ports: tuple[Annotated[int, Field(gt=0, lt=65536)], ...] | None = None
+    """Where servers on this machine are looked for; their usual ports unless given."""
     connect_timeout: float = Field(default=3.0, gt=0, le=60)
     """Seconds that a service may take to accept the connection."""
     first_token_timeout: float = Field(default=8.0, gt=0, le=600)
@@ -106,20 +115,11 @@ class LlmSettings(_Service):
         except ValidationError:  # which would tell of both kinds by themselves
             raise PydanticCustomError("layers", "a number of layers, -1 or 'auto'") from None
 
-    @field_validator("fallback", mode="before")
+    @field_validator("fallback", "local_ports", mode="before")
     @classmethod
-    def _short_forms(cls, value: object) -> object:
-        if isinstance(value, str):  # the environment has no lists
-            value = [entry.strip() for entry in value.split(",") if entry.strip()]
-        if not isinstance(value, list | tuple):
-            return value
-        return [_fallback(entry) if isinstance(entry, str) else entry for entry in value]
-
-
-def _fallback(short: str) -> dict[str, str]:
-    """The long form of `local`, `local/MODEL` or `PROVIDER/MODEL`."""
-    provider, _, model = short.partition("/")
-    return {"backend": "llama", "model": model} if provider == "local" else {"provider": provider, "model": model}
+    def _listed(cls, value: object) -> object:
+        # The environment has no lists.
+        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
 
 class SttSettings(_Service):

@@ -19,13 +19,13 @@ from npc_runtime.errors import NpcError, SetupError
 from npc_runtime.events import Event, Usage
 from npc_runtime.failover import Switch
 from npc_runtime.ledger import Ledger
-from npc_runtime.llm.auto import Pick, pick
+from npc_runtime.llm.auto import Pick, pick, ports_of
 from npc_runtime.llm.backend import LanguageModel, ReplyFormat
 from npc_runtime.llm.chain import ModelChain, Terms
 from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.local import LocalModel
 from npc_runtime.llm.local_file import local_model
-from npc_runtime.llm.local_servers import KEY_VARIABLES, PORTS, discover, serving
+from npc_runtime.llm.local_servers import KEY_VARIABLES, discover, serving
 from npc_runtime.llm.member import Member
 from npc_runtime.llm.online import OnlineModel
 from npc_runtime.llm.online_choice import online_model
@@ -52,8 +52,6 @@ _PATIENCE = LlmSettings().timeout
 """Seconds without a new token that a model which takes over gets at least: this machine may be busy with the game."""
 _SMALL = 900_000_000
 """Parameters below which a model is small."""
-PORTS_HERE: Sequence[int] = PORTS
-"""Where servers on this machine are looked for."""
 
 
 class Mind(LanguageModel, Protocol):
@@ -101,7 +99,7 @@ async def choose_mind(means: Means) -> Mind:
         SetupError: A setting asks for something that is not there.
     """
     llm = means.settings.llm
-    ports = PORTS_HERE if _may_be_served(llm) else ()
+    ports = ports_of(llm) if _may_be_served(llm) else ()
     picked = await pick(means.settings, means.registry, means.machine, ports=ports)
     _log.info("%s", picked.choice.why)
     if picked.choice.source == "file" and not llm.fallback:

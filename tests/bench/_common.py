@@ -17,6 +17,7 @@ import psutil
 from npc_runtime.config import LlmSettings, Settings
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # for what benchmarks share with the tests
 _SPIN = "while True: pass"
 
 

@@ -134,7 +134,7 @@ class Pair:
         config = ChildConfig("xllamacpp", str(gguf), "", 2048, 1, 0, 1, 2, 0)
         clock = MonotonicClock()
         self.first = Doomed("first", config, timeout=timeout, again=False)
-        self.second = Spare("second", config, timeout=timeout, again=False)
+        self.second = Spare("second", config, again=False)
         members = (
             Member(self.first, Breaker(clock, failures=10**6), local=True),
             Member(self.second, Breaker(clock), local=True, context_tokens=2048, eager=True),

@@ -17,6 +17,8 @@ import anyio
 from _common import finish, goal, machine, median, parser, table
 from tests.engines._serving import Server, begins, is_heard, serving, sounds
 
+from npc_runtime.llm.local_servers import PORTS
+
 GOAL_S = 5.0
 LINE, WHO = "Which herbs are good for a deep wound?", "ansel"
 
@@ -36,11 +38,12 @@ async def _first_reply(server: Server, started: float) -> dict[str, float]:
 
 def measure(runs: int) -> list[dict[str, float]]:
     """The marks of each run."""
+    usual = {"NPC_RUNTIME_LLM__LOCAL_PORTS": ",".join(map(str, PORTS))}
     found = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
-            with serving(Path(folder) / "state", Path(folder) / "log.txt") as server:
+            with serving(Path(folder) / "state", Path(folder) / "log.txt", **usual) as server:
                 found.append(anyio.run(_first_reply, server, started))
     return found
 

@@ -182,6 +182,7 @@ def started(
     """
     state.mkdir(exist_ok=True)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NPC_RUNTIME_")}
+    clean |= {"NPC_RUNTIME_LLM__LOCAL_PORTS": ""}
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             [*command, "serve", "--json", "--port", "0", "--state", state, "--seed", "1"],

@@ -41,7 +41,7 @@ def run_script(
 ) -> Ran:
     """Run `npc-runtime` with arguments, as on a machine where the module `hide` is not installed."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("NPC_RUNTIME_")}
-    environ["XDG_DATA_HOME"] = str(cwd / ".state")
+    environ |= {"XDG_DATA_HOME": str(cwd / ".state"), "NPC_RUNTIME_LLM__LOCAL_PORTS": ""}
     if hide:
         environ |= {"PYTHONPATH": str(HIDE), "NPC_TEST_HIDE": hide}
     script = Path(sys.executable).with_name("npc-runtime" + (".exe" if os.name == "nt" else ""))

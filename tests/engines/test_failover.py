@@ -4,6 +4,7 @@ import importlib.util
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -41,10 +42,17 @@ failing = _helper()
 
 @pytest.fixture
 async def pair(gguf: Path) -> AsyncIterator["Pair"]:
-    both: Pair = failing.Pair(gguf, timeout=1.0)
+    async with _running(failing.Pair(gguf)) as both:
+        yield both
+
+
+@asynccontextmanager
+async def _running(both: "Pair") -> AsyncIterator["Pair"]:
     await both.start()
-    yield both
-    await both.aclose()
+    try:
+        yield both
+    finally:
+        await both.aclose()
 
 
 async def test_a_turn_survives_a_death_at_any_point(pair: "Pair") -> None:
@@ -62,10 +70,11 @@ async def test_a_turn_survives_a_death_at_any_point(pair: "Pair") -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process cannot be stopped here")
-async def test_a_turn_survives_one_that_hangs(pair: "Pair") -> None:
-    told = await pair.turn(("tokens", 6), hang=True)
+async def test_a_turn_survives_one_that_hangs(gguf: Path) -> None:
+    async with _running(failing.Pair(gguf, timeout=4.0)) as pair:
+        told = await pair.turn(("tokens", 6), hang=True)
     assert told.before and told.sentences and not told.twice
-    assert "did not answer for 1 s" in told.switches[0].reason
+    assert "did not answer for 4 s" in told.switches[0].reason
 
 
 async def test_the_embedded_model_can_answer_what_a_large_one_was_asked(gguf: Path) -> None:

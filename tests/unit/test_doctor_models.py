@@ -25,7 +25,7 @@ from npc_runtime.models.registry import Registry
 def test_the_model_of_a_speech_service_is_not_looked_for_here(
     tts: dict[str, Any], state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_models, "PORTS", ())
+    monkeypatch.setattr("npc_runtime.llm.auto.PORTS", ())
     settings = Settings.model_validate({"state": tmp_path, "tts": tts})
     found = {finding.subject: finding for finding in doctor_models.models(settings, this_machine())}
     voice = found["tts model"]

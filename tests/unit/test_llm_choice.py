@@ -165,7 +165,7 @@ async def test_keys_come_from_the_environment(tmp_path: Path) -> None:
 def looked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *ports: int, cores: int = 8, **settings: Any
 ) -> list[Finding]:
-    monkeypatch.setattr(doctor_models, "PORTS", ports)
+    monkeypatch.setattr("npc_runtime.llm.auto.PORTS", ports)
     return list(doctor_models.models(Settings.model_validate({"state": tmp_path, **settings}), machine(cores)))
 
 

@@ -9,8 +9,8 @@ from npc_runtime.cli.finding import Finding
 from npc_runtime.config import Settings
 from npc_runtime.content.character import CharacterFile
 from npc_runtime.errors import NpcError
-from npc_runtime.llm.auto import Pick, pick
-from npc_runtime.llm.local_servers import KEY_VARIABLES, PORTS
+from npc_runtime.llm.auto import Pick, pick, ports_of
+from npc_runtime.llm.local_servers import KEY_VARIABLES
 from npc_runtime.llm.served import LocalServer, ServedModel
 from npc_runtime.models.downloaded import present
 from npc_runtime.models.hardware import Machine
@@ -31,7 +31,7 @@ _SHOWN = 8
 def models(settings: Settings, machine: Machine) -> Iterator[Finding]:
     """Look at all of them; servers are asked what they have, nothing else."""
     registry = Registry.load(own_registry(settings.model_cache))
-    picked = anyio.run(partial(pick, settings, registry, machine, ports=PORTS))
+    picked = anyio.run(partial(pick, settings, registry, machine, ports=ports_of(settings.llm)))
     file = picked.choice.model if picked.choice.source == "file" else registry.default("llm").id
     yield _located("llm", file, settings, registry)[0]
     yield Finding("ok", "llm choice", picked.choice.why)

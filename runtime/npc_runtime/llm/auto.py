@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from npc_runtime.config import Settings
+from npc_runtime.config import LlmSettings, Settings
 from npc_runtime.llm.local_servers import KEY_VARIABLES, PORTS, choose, discover, serving
 from npc_runtime.llm.served import LocalServer, ServedModel
 from npc_runtime.models.choice import Choice, Offer, choose_language_model
@@ -30,12 +30,17 @@ class Pick:
     model: ServedModel | None = None
 
 
+def ports_of(llm: LlmSettings) -> Sequence[int]:
+    """Where servers on this machine are looked for."""
+    return PORTS if llm.local_ports is None else llm.local_ports
+
+
 async def pick(
     settings: Settings,
     registry: Registry,
     machine: Machine,
     *,
-    ports: Sequence[int] = PORTS,
+    ports: Sequence[int],
     environ: Mapping[str, str] = os.environ,
 ) -> Pick:
     """Pick the language model: see `choose_language_model`.

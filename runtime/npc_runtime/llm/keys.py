@@ -52,12 +52,17 @@ async def find_key(
         stored.append(await anyio.to_thread.run_sync(_from_keyring, provider.id, abandon_on_cancel=True))
     if stored and stored[0]:
         return SecretStr(stored[0])
-    raise ServiceError(
-        f"{provider.name} needs a key, and none was found.",
-        hint=f"set the variable {provider.keys[0]} or {variable}, or store it with "
-        f"`keyring set {KEYRING_SERVICE} {provider.id}`",
-        failing="key",
-    )
+    hint = f"set the variable {provider.keys[0]} or {variable}"
+    if _has_keyring():
+        hint = (
+            f"set the variable {provider.keys[0]} or {variable}, or store it with "
+            f"`keyring set {KEYRING_SERVICE} {provider.id}`"
+        )
+    raise ServiceError(f"{provider.name} needs a key, and none was found.", hint=hint, failing="key")
+
+
+def _has_keyring() -> bool:
+    return importlib.util.find_spec("keyring") is not None
 
 
 def sendable(given: SecretStr, provider: Provider, *, from_file: bool) -> SecretStr:
@@ -84,7 +89,7 @@ def sendable(given: SecretStr, provider: Provider, *, from_file: bool) -> Secret
 
 def _from_keyring(user: str) -> str:
     """What the keyring of this system holds; empty when there is no keyring, or it does not open."""
-    if importlib.util.find_spec("keyring") is None:
+    if not _has_keyring():
         return ""
     try:
         keyring: Any = importlib.import_module("keyring")
