@@ -19,15 +19,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 3 if config.args == config.getini("testpaths") else 0
 
 
+_NO_MINDS = ("test_cli", "test_tts", "test_lipsync", "test_report")
+
+
 class _ByFile(LoadScopeScheduling):
-    """Tests of one file share what it made ready, and real engines do not compete for the cores with one another.
+    """Tests of one file share what it made ready, and language models do not compete for the cores with one another.
 
     But for those that a command starts: the other processes would have nothing to do while one ran all of them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.partition("::")[0])
-        return "engines" if "engines" in file.parts and not file.name.startswith("test_cli") else str(file)
+        return "minds" if "engines" in file.parts and not file.name.startswith(_NO_MINDS) else str(file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

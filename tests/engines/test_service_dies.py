@@ -44,7 +44,7 @@ async def test_every_turn_is_ended_and_no_word_comes_twice(dying: Dying) -> None
     whole = await dying.turn(None)
     assert whole.reason == "done" and whole.model == "openai/gpt-4.1-mini" and not whole.notices
     assert whole.cost == pytest.approx((900 * 0.40 + 40 * 1.60) / 1e6)
-    for point in points(12):
+    for point in points(9):
         told = await dying.turn(point)
         assert told.reason == "done" and told.said, (point, told.notices, told)
         assert not twice(told), (point, told)
