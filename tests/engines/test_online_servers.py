@@ -108,8 +108,8 @@ def _answers(url: str) -> bool:
         pytest.param(
             _llama_cpp_python,
             marks=pytest.mark.skipif(
-                any(importlib.util.find_spec(name) is None for name in _NEEDED),
-                reason="llama-cpp-python's own server is not installed (its extra `server`)",
+                any(importlib.util.find_spec(name) is None for name in _NEEDED) and not os.environ.get("NPC_TEST_ALL"),
+                reason="llama-cpp-python is not installed (it needs a compiler)",
             ),
         ),
     ],
