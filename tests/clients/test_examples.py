@@ -130,11 +130,18 @@ async def test_a_network_that_fails_in_the_middle(play: "Play", tmp_path: Path, 
 MALFORMED = ["{", "", "[]", "null", '{"type": 5}', "[" * 5000, '"', "nul", '{"type" "say"}', '{"type": "say"', "1e999x"]
 FRAMES: list[str | bytes] = [
     b"",
-    b"\\x01",
-    b"\\xff\\xff\\xff\\xff{}",
-    b"\\x02\\x00\\x00\\x00{",
-    b"\\x02\\x00\\x00\\x00{}",
-    b"\\x02\\x00\\x00\\x00\\xff\\xfe",
+    b"\x01",
+    b"\x02\x00\x00",
+    b"\xff\xff\xff\xff{}",
+    b"\xff\xff\xff\x7f{}",
+    b"\x03\x00\x00\x00{}",
+    b"\x00\x00\x00\x00",
+    b'\x02\x00\x00\x00{"type": "say"}',
+    b"\x02\x00\x00\x00{}",
+    b"\x02\x00\x00\x00[]",
+    b"\x02\x00\x00\x00\xff\xfe",
+    b'\x0f\x00\x00\x00{"type": "a\xff\xfe"}',
+    b'\x20\x00\x00\x00{"type": "from.the.future"}',
 ]
 
 
