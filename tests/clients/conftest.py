@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -213,6 +214,8 @@ class Stage:
     """Over HTTP."""
     folder: Path
     """The mailbox."""
+    broken: bool = False
+    """Whether the network in between has broken."""
 
     @property
     def ws(self) -> str:
@@ -237,8 +240,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
     @asynccontextmanager
     async def run(plot: Plot, **limits: Any) -> AsyncIterator[Stage]:
         hub = Hub(Room(plot), limits=LimitSettings(**{"close_seconds": 0.3, **limits}))
-        with bind("127.0.0.1", 0) as free:
-            page = int(free.getsockname()[1])
+        page = int(held.getsockname()[1])
         monkeypatch.setenv("NPC_TEST_PAGE", str(page))
         rule = gate("127.0.0.1", origins=[f"http://127.0.0.1:{page}"])
         service = Service(hub, rule, bind("127.0.0.1", 0))
@@ -253,21 +255,26 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
                 finally:
                     service.stop()
 
-    yield run
+    # Nobody else gets this port, but a page that reuses addresses can be served beside it.
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield run
 
 
 @asynccontextmanager
 async def cutting(stage: Stage, *, before: bytes) -> AsyncIterator[Stage]:
     """A network in front of the runtime that breaks once, when the game has something certain to say."""
     host, port = urlsplit(stage.url).hostname, urlsplit(stage.url).port
-    broken = False
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, watched: bool) -> None:
-        nonlocal broken
+        said = b""
         while data := await reader.read(65536):
-            if watched and not broken and before in unmasked(data):
-                broken = True
-                raise ConnectionAbortedError
+            if watched and not front.broken:
+                said += data
+                if before in unmasked(said):
+                    front.broken = True
+                    raise ConnectionAbortedError
             writer.write(data)
             await writer.drain()
 
@@ -288,16 +295,20 @@ async def cutting(stage: Stage, *, before: bytes) -> AsyncIterator[Stage]:
                 each.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield Stage(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", stage.folder)
+        front = Stage(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", stage.folder)
+        yield front
 
 
 def unmasked(data: bytes) -> bytes:
-    """What a WebSocket client says, with and without its mask (RFC 6455, 5.3): the frames in one piece of data."""
-    found, at = data, 0
+    """What a client has said in one connection so far, and after a WebSocket's request its frames without their masks.
+
+    See RFC 6455, 5.2 and 5.3.
+    """
+    found, at = data, data.find(b"\r\n\r\n") + 4
     while len(data) - at > 6 and data[at] & 0x70 == 0 and data[at + 1] & 0x80:
         length = data[at + 1] & 0x7F
-        start = at + (2 if length < 126 else 4)
-        length = length if length < 126 else int.from_bytes(data[at + 2 : at + 4], "big")
+        start = at + {126: 4, 127: 10}.get(length, 2)
+        length = length if length < 126 else int.from_bytes(data[at + 2 : start], "big")
         mask = data[start : start + 4]
         body = data[start + 4 : start + 4 + length]
         found += bytes(byte ^ mask[index % 4] for index, byte in enumerate(body))
