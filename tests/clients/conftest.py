@@ -21,6 +21,7 @@ import pytest
 from npc_runtime import events
 from npc_runtime.config import LimitSettings
 from npc_runtime.events import Event, Scalar
+from npc_runtime.server import file_mailbox
 from npc_runtime.server.delivery import Delivery
 from npc_runtime.server.file_mailbox import FileMailbox
 from npc_runtime.server.guard import gate
@@ -237,6 +238,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
         return event.message if event.hint == "text" else event.message.encode("latin-1")
 
     monkeypatch.setattr(Delivery, "frame", frame)
+    monkeypatch.setattr(file_mailbox, "_IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(file_mailbox, "_BUSY_SECONDS", 0.02)
 
     @asynccontextmanager
     async def run(plot: Plot, **limits: Any) -> AsyncIterator[Stage]:
