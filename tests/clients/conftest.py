@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -346,10 +346,11 @@ class Program:
             with anyio.fail_after(PATIENCE):
                 out, err = await process.communicate()
         except BaseException:
-            if os.name == "posix":  # with what it has started
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
+            with suppress(ProcessLookupError):
+                if os.name == "posix":  # with what it has started
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
             raise
         assert process.returncode == 0, err.decode()
         assert err == b"", err.decode()
