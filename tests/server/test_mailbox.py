@@ -315,6 +315,7 @@ async def test_the_first_message_is_hello(post: Post) -> None:
         game = FileGame(folder / "game")
         game.send({"type": "player.text", "text": "Hello"})
         await server.until(lambda: not list((game.folder / "in").iterdir()))
+        await server.until((game.folder / "status.json").exists)
         assert await game.closed() == "there is no session yet: the first message is `hello`"
         game.write(b'{"type": "hello", "player": "M\xfcller"}')
         assert (await game.receive())["code"] == "bad_json"
