@@ -60,6 +60,8 @@ CHROMIUM = [
     "--disable-sync",
     "--mute-audio",
 ]
+_PATIENCE = 75.0
+"""Seconds in which the page must have ended: less than who runs this waits, so that it can say so."""
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
@@ -126,10 +128,16 @@ def main(build: Path, script: Path, *given: str) -> None:
         address = f"http://127.0.0.1:{server.server_port}/index.html"
         command = [shutil.which("chromium") or "chromium", *CHROMIUM, f"--user-data-dir={profile}", address]
         browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        over.wait(40)
+        ended = over.wait(_PATIENCE)
         browser.terminate()
-        browser.wait()
+        try:
+            browser.wait(5)
+        except subprocess.TimeoutExpired:
+            browser.kill()
+            browser.wait()
     sys.stdout.flush()
+    if not ended:
+        sys.exit("the page never ended")
 
 
 if __name__ == "__main__":

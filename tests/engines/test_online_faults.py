@@ -227,9 +227,17 @@ async def test_cancelling_before_the_first_token_closes_it_too(server: FaultServ
     server.script(slowly(Answer(reply("Aye.")), before=LONG))
     mind = model(server)
     await mind.start()
-    with anyio.move_on_after(0.3):
+
+    async def ask() -> None:
         async with mind.stream(ASK) as items:
             async for _ in items:
                 pass
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        with anyio.fail_after(10):
+            while not server.bodies:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
     assert await anyio.to_thread.run_sync(lambda: server.left.acquire(timeout=10))
     await mind.aclose()

@@ -1,5 +1,6 @@
 """A runtime that follows a script, behind the real server on a real port, in a thread of its own."""
 
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -135,9 +136,15 @@ class Script:
         """Whether results of actions are understood."""
         self.token = ""
         self._folder = folder
-        self._socket = bind("127.0.0.1", 0)
-        self.port: int = self._socket.getsockname()[1]
-        self._socket.close()
+        self._held = socket.socket()
+        """Keeps the port for us while nobody listens there; whoever reuses addresses can listen beside it."""
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self.port: int = self._held.getsockname()[1]
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._held.close()
 
     @property
     def url(self) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +52,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory, minetest_server: None) -> It
     folder = tmp_path_factory.mktemp("luanti")
     script = Script(folder)
     world = World(folder, script.url)
-    with script.running(), world.running(), Player("Ann", world.port) as ann:
+    with closing(script), script.running(), world.running(), Player("Ann", world.port) as ann:
         made = Stage(world, script, ann)
         made.place()
         yield made
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Script:
-    return Script(tmp_path)
+def script(tmp_path: Path) -> Iterator[Script]:
+    with closing(Script(tmp_path)) as made:
+        yield made

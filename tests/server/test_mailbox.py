@@ -98,13 +98,16 @@ Post = Callable[..., AbstractAsyncContextManager["tuple[Server, Path]"]]
 
 @pytest.fixture
 def post(serve: "Serve", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Post:
-    """Runs a server with a mailbox: `async with post(limits…) as (server, folder)`."""
+    """Runs a server with a mailbox: `async with post(limits…) as (server, folder)`.
+
+    `settle` is how long a file that makes no sense has to become complete; long where a test completes it.
+    """
     monkeypatch.setattr(file_mailbox, "_IDLE_SECONDS", 0.02)
     monkeypatch.setattr(file_mailbox, "_BUSY_SECONDS", 0.02)
-    monkeypatch.setattr(file_mailbox, "_SETTLE_SECONDS", 0.2)
 
     @asynccontextmanager
-    async def run(**limits: Any) -> "AsyncIterator[tuple[Server, Path]]":
+    async def run(*, settle: float = 0.2, **limits: Any) -> "AsyncIterator[tuple[Server, Path]]":
+        monkeypatch.setattr(file_mailbox, "_SETTLE_SECONDS", settle)
         folder = tmp_path / "mailbox"
         with FileMailbox(folder) as mailbox:
             async with serve(mailbox=mailbox, **limits) as server:
@@ -149,7 +152,7 @@ async def test_two_games_have_two_sessions(post: Post) -> None:
 
 
 async def test_what_a_game_appends(post: Post) -> None:
-    async with post() as (server, folder):
+    async with post(settle=30.0) as (server, folder):
         game = FileGame(folder / "game")
         path = game.folder / "in" / "all.jsonl"
         with path.open("ab") as file:
@@ -159,14 +162,23 @@ async def test_what_a_game_appends(post: Post) -> None:
             await server.until(lambda: server.room.sessions[0].handled)
             file.write(b'yer.text", "text": "first"}\n')
         assert (await game.until("turn.end"))[0]["text"] == "first"
+
+
+async def test_a_last_line_need_not_end(post: Post) -> None:
+    async with post() as (server, folder):
+        game = FileGame(folder / "game")
+        path = game.folder / "in" / "all.jsonl"
         with path.open("ab") as file:
-            file.write(b'{"type": "player.text", "text": "second"}')  # a last line that does not end
+            file.write(json.dumps(HELLO).encode() + b"\n")
+        await game.until("welcome")
+        with path.open("ab") as file:
+            file.write(b'{"type": "player.text", "text": "second"}')
         assert (await game.until("turn.end"))[0]["text"] == "second"
         await server.until(lambda: not list((game.folder / "in").iterdir()))
 
 
 async def test_a_file_that_is_written_piece_by_piece_is_overtaken_by_nothing(post: Post) -> None:
-    async with post() as (server, folder):
+    async with post(settle=30.0) as (server, folder):
         game = FileGame(folder / "game")
         await game.hello()
         with (game.folder / "in" / "0002.json").open("wb") as file:
@@ -303,6 +315,7 @@ async def test_the_first_message_is_hello(post: Post) -> None:
         game = FileGame(folder / "game")
         game.send({"type": "player.text", "text": "Hello"})
         await server.until(lambda: not list((game.folder / "in").iterdir()))
+        await server.until((game.folder / "status.json").exists)
         assert await game.closed() == "there is no session yet: the first message is `hello`"
         game.write(b'{"type": "hello", "player": "M\xfcller"}')
         assert (await game.receive())["code"] == "bad_json"
@@ -427,7 +440,8 @@ async def test_no_connection(post: Post) -> None:
             game.send(HELLO)
             error = await game.receive()
             assert (error["code"], error["fatal"]) == ("too_many_sessions", True)
-            assert "Too many games" in await game.closed()
+            # the folder was without a session before, too
+            await server.until(lambda: "Too many games" in game.status["reason"])
             game.send({"type": "scene"})
             await server.until(lambda: not list((game.folder / "in").iterdir()))  # nobody tries again and again
             assert game.waiting == ["000001.json"]

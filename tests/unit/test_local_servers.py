@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies
+from tests._fault_server import unused_port
 from tests.unit import _model_servers as stands
 
 from npc_runtime.llm import probe
@@ -309,9 +310,7 @@ def silent() -> Iterator[int]:
 
 async def test_a_silent_port_hides_nobody(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "ANSWER", 1.0)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = int(closed.getsockname()[1])
-    with stands.serving(stands.OLLAMA) as stand:
+    with unused_port() as nobody, stands.serving(stands.OLLAMA) as stand:
         assert [server.kind for server in await discover([silent, nobody, stand.port])] == ["Ollama"]
 
 

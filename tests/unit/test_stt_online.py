@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies
 from pydantic import SecretStr
+from tests._fault_server import unused_port
 from tests.unit._transcribing import Answer, Asked, reply, transcribing, verbose
 
 from npc_runtime.errors import Failing, ServiceError
@@ -248,11 +249,10 @@ async def test_a_service_that_says_nothing_is_given_up(speech: Samples) -> None:
 
 
 async def test_nobody_is_there(speech: Samples) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    async with ears(f"http://127.0.0.1:{port}/v1") as online:
-        with pytest.raises(ServiceError) as caught:
-            await online.hear(speech, language="en", hotwords=())
+    with unused_port() as port:
+        async with ears(f"http://127.0.0.1:{port}/v1") as online:
+            with pytest.raises(ServiceError) as caught:
+                await online.hear(speech, language="en", hotwords=())
     assert caught.value.failing == "connect"
 
 

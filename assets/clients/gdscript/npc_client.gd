@@ -235,8 +235,12 @@ func _receive(packet: PackedByteArray, is_text: bool) -> void:
 		var length := packet.decode_u32(0)
 		header = packet.slice(4, 4 + length)
 		pcm = packet.slice(4 + length)
+	var text := header.get_string_from_utf8()
+	if not is_text and text.to_utf8_buffer() != header:
+		_emit("problem", ["not understood: a binary message that is not UTF-8"])
+		return
 	var json := JSON.new()
-	if json.parse(header.get_string_from_utf8()) != OK:
+	if json.parse(text) != OK:
 		_emit("problem", ["not understood: " + json.get_error_message()])
 		return
 	var message: Variant = json.data

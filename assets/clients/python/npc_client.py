@@ -61,6 +61,8 @@ class NpcClient:
         if isinstance(data, str):
             return json.loads(data), b""
         (length,) = struct.unpack_from("<I", data)
+        if length > len(data) - 4:
+            raise ValueError("a binary message that is cut off")
         return json.loads(data[4 : 4 + length]), data[4 + length :]
 
     async def say(self, text: str, to: str) -> AsyncIterator[tuple[Message, bytes]]:

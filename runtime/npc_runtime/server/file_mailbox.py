@@ -324,11 +324,13 @@ class _Visit:
     async def _write(self, frames: list[Frame]) -> None:
         if not frames:
             return
+        begins = any(isinstance(frame.event, events.Welcome) for frame in frames)
+        if begins:  # before the welcome itself, so that a game that has it finds its session open
+            await self._in_thread(self._out.status, json.dumps({"open": True}))
         await self._in_thread(self._out.write, frames)
         self._connection.outgoing.forget(frames[-1].seq)
         self._moved = anyio.current_time()
-        if any(isinstance(frame.event, events.Welcome) for frame in frames):
-            await self._in_thread(self._out.status, json.dumps({"open": True}))
+        if begins:
             self._alive = self._moved
 
     async def _bound(self) -> None:

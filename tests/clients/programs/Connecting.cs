@@ -26,7 +26,8 @@ static class Connecting
             else
             {
                 Console.WriteLine("microphone: " + npc.Microphone(new byte[16]));
-                tellAt = 250; // longer than it takes until the older connection is given up
+                // longer than it takes until the older connection is given up, or than the pause before another is made
+                tellAt = mode == "at_once" ? 250 : 60;
             }
         });
         npc.Perform("give_item", (given, action) => double.NaN);

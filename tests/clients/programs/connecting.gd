@@ -30,7 +30,7 @@ func _welcome(_message: Dictionary) -> void:
 		npc.open()
 		return
 	print("microphone: ", npc.microphone(PackedByteArray([0, 0])))
-	await create_timer(0.8).timeout  # longer than the first pause before a connection is made again
+	await create_timer(0.6).timeout  # longer than the first pause before a connection is made again
 	npc.tell("Only talk.")
 
 

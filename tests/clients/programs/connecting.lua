@@ -55,7 +55,7 @@ npc:on("welcome", function()
     npc:event("after")
     npc:tell("Only talk.")
   elseif mode == "at_once" or mode == "paused" then
-    tell_in = 0.8 -- longer than the first pause before a connection is made again
+    tell_in = 0.6 -- longer than the first pause before a connection is made again
   else
     npc:tell("Only talk.")
   end

@@ -16,7 +16,7 @@ npc.on("welcome", () => {
     return npc.connect();
   }
   console.log("microphone:", npc.microphone(new Int16Array(8)));
-  setTimeout(() => npc.tell("Only talk."), 800); // longer than the first pause before a connection is made again
+  setTimeout(() => npc.tell("Only talk."), 600); // longer than the first pause before a connection is made again
 });
 npc.perform("give_item", () => 1n);
 npc.permit(() => true);

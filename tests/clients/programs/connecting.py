@@ -49,7 +49,7 @@ class Game:
             self.tasks.append(asyncio.create_task(self.tell()))
 
     async def tell(self) -> None:
-        await asyncio.sleep(0.8)  # longer than the first pause before a connection is made again
+        await asyncio.sleep(0.6)  # longer than the first pause before a connection is made again
         await self.npc.tell("Only talk.")
 
     def say(self, message: Any) -> None:
