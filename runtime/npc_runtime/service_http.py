@@ -95,6 +95,21 @@ def openai_client(
     return client
 
 
+async def leave(stream: Any) -> None:
+    """End an answer of the SDK, read to its end or not.
+
+    Its chain of generators is closed here: left to the garbage collector, which runs in whichever thread makes garbage,
+    it would be closed while the event loop may be at work on it.
+
+    Args:
+        stream: An `openai.AsyncStream`.
+    """
+    await stream.close()
+    chain = getattr(stream, "_iterator", None)
+    if chain is not None:
+        await chain.aclose()
+
+
 def is_local(url: str) -> bool:
     """Whether an address is on this machine."""
     host = urlsplit(url).hostname or ""

@@ -1,7 +1,10 @@
 """What an online model makes of a service: three forms of replies, both APIs, keys, and servers on this machine."""
 
+import gc
+import inspect
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -114,6 +117,23 @@ async def test_what_one_session_learns_of_a_service_does_not_fail_another(server
         tasks.start_soon(ask)
     await mind.aclose()
     assert texts == [SAME, SAME]
+
+
+async def test_a_reply_that_is_left_leaves_nothing_to_the_garbage_collector(server: FaultServer) -> None:
+    server.script(Answer([chunk("Aye, I "), chunk("will."), Pause(LONG)]))
+    mind = model(server)
+    gc.collect()
+    gc.disable()
+    try:
+        async with mind.stream(ASK) as items:
+            await anext(items)
+        await anyio.sleep(0.05)
+        generators = [thing for thing in gc.get_objects() if inspect.isasyncgen(thing) and thing.ag_frame is not None]
+    finally:
+        gc.enable()
+    await mind.aclose()
+    libraries = [one for one in generators if re.search(r"openai|http(core|x)|service_http", one.ag_code.co_filename)]
+    assert not libraries
 
 
 async def test_an_empty_reason_to_finish_is_none(server: FaultServer) -> None:

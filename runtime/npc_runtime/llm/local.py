@@ -18,6 +18,7 @@ from npc_runtime.llm.child import ChildConfig
 from npc_runtime.llm.process import ModelProcess
 from npc_runtime.llm.prompt import estimated_tokens
 from npc_runtime.llm.templates import CHATML, Template
+from npc_runtime.service_http import leave
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -208,14 +209,13 @@ class LocalModel:
             if response is not None:
                 # Closing the connection is what tells the engine to stop: it must happen in a cancelled turn, too.
                 with anyio.CancelScope(shield=True):
-                    await response.close()
+                    await leave(response)
 
     async def _items(self, response: Any) -> AsyncIterator[Delta | Finish]:
         complete = True
-        chunks = aiter(response)
         while True:
             with anyio.fail_after(self._timeout):
-                chunk = await anext(chunks, None)
+                chunk = await anext(response, None)
             if chunk is None:
                 raise ConnectionError("the answer broke off")
             for choice in chunk.choices:

@@ -23,7 +23,7 @@ from npc_runtime.llm.online_request import Shape, adapted, chat_body, first_shap
 from npc_runtime.llm.online_text import OnlineText
 from npc_runtime.llm.prompt import PER_MESSAGE, estimated_tokens
 from npc_runtime.llm.providers import KnownModel, Provider
-from npc_runtime.service_http import TooMuchError
+from npc_runtime.service_http import TooMuchError, leave
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
@@ -162,7 +162,7 @@ class OnlineModel:
         finally:
             if response is not None:
                 with anyio.CancelScope(shield=True):
-                    await response.close()
+                    await leave(response)
 
     async def _opened(self, request: Completion, deadline: float) -> "tuple[AsyncStream[object], Shape]":
         """The service's answer, as soon as it begins, and how it was asked for."""
@@ -199,7 +199,7 @@ class OnlineModel:
         if kind == "text/event-stream":
             return response, ""
         with anyio.CancelScope(shield=True):
-            await response.close()
+            await leave(response)
         what = "a web page" if "html" in kind else f"'{failures.one_line(kind, most=60) or 'something unnamed'}'"
         return failures.not_the_api(self._provider.name, what), ""
 
@@ -229,11 +229,10 @@ class OnlineModel:
         used: Used | None = None
         ended: Ended | None = None
         begun = False
-        chunks = aiter(response)
         while not text.endless:
             try:
                 with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
-                    chunk = await anext(chunks, _NOTHING)
+                    chunk = await anext(response, _NOTHING)
                 events = [] if chunk is _NOTHING else list(read(chunk))
             except self._expected() as error:
                 if ended is not None:  # what it cost is not worth a reply
